@@ -1,0 +1,48 @@
+# The one vocabulary: people, hooks and CI call these. Each sets up what it needs; a second call installs nothing.
+SHELL := /bin/sh
+VENV := $(CURDIR)/.venv
+READY := .venv/.ready
+SUPPORTED := import sys; sys.exit(sys.version_info[:2] != (3, 11))
+PYTHON ?= $(shell for name in python3.11 python3 python; do \
+	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
+PORT ?= 5000
+export PATH := $(VENV)/bin:$(PATH)
+
+.PHONY: repro test check setup ui lock clean help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+repro: setup ## the main job: download, verify, train, evaluate, report, publish
+	@mnist repro
+
+test: setup ## the tests
+	@python -m pytest -n 2 --dist worksteal
+
+check: setup ## style, types, and that dvc.lock is current
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@stale=$$(dvc repro --dry --allow-missing | grep "Running stage"); \
+	if [ -n "$$stale" ]; then echo "dvc.lock is not current; run make repro and commit it:"; echo "$$stale"; exit 1; fi
+
+setup: $(READY) ## .venv with every package of requirements.lock, checked by hash
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
+	{ echo "error: Python 3.11 is needed; found: $$($(PYTHON) --version 2>&1). Name yours with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
+	@mlflow ui --host 127.0.0.1 --port $(PORT) \
+	--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/.mlflow/mlflow.db}"
+
+lock: ## resolve requirements.lock anew (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-header --extra dev --python-version 3.11 \
+	pyproject.toml --output-file requirements.lock
+
+clean: ## delete .venv and the tools' caches; nothing that DVC or MLflow hold
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""A reproducible MNIST pipeline: the library that the stages call."""

@@ -1,0 +1,47 @@
+"""model.json: everything that makes a model what it is, besides its weights."""
+
+import hashlib
+import json
+
+from torch import Tensor
+
+from mnist_pipeline import dataset, paths
+from mnist_pipeline.files import sha256_of
+from mnist_pipeline.params import Name, Params, Recipe, Runtime, Sha256, Split, Strict
+
+
+class Card(Strict):
+    """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images."""
+
+    model: Name
+    recipe: Recipe
+    seed: int
+    split: Split
+    runtime: Runtime
+    parameters: int
+    data_sha256: dict[str, Sha256]
+    recipe_sha256: Sha256
+    training_images: int
+    training_images_sha256: Sha256
+
+
+def describe(model: str, parameters: int, settings: Params, indices: Tensor) -> Card:
+    """The card of a model with so many parameters, trained on the images at `indices` of the files in `data/idx`."""
+    recipe = settings.recipe(model)
+    return Card(
+        model=model,
+        recipe=recipe,
+        seed=settings.seed,
+        split=settings.split,
+        runtime=settings.runtime,
+        parameters=parameters,
+        data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},
+        recipe_sha256=digest_recipe(recipe),
+        training_images=len(indices),
+        training_images_sha256=dataset.digest(indices),
+    )
+
+
+def digest_recipe(recipe: Recipe) -> str:
+    """SHA-256 of a recipe as JSON with sorted keys, defaults filled in."""
+    return hashlib.sha256(json.dumps(recipe.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,79 @@
+"""Models on disk: weights and optimizer state as safetensors, everything else as JSON beside them. Nothing is pickled.
+
+weights.safetensors      the network's state
+optimizer.safetensors    the optimizer's tensors, named `<parameter>.<what>`
+optimizer.json           its groups and hyperparameters
+model.json               what the network is and what it was trained on
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mnist_pipeline import networks
+from mnist_pipeline.card import Card
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import write_json
+
+WEIGHTS, CARD = "weights.safetensors", "model.json"
+OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
+
+
+def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, card: Card) -> None:
+    """Write a model whole or not at all: into a folder beside its place, which is then renamed."""
+    temporary = folder.with_name(folder.name + ".part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save_file(_plain(network.state_dict()), temporary / WEIGHTS)
+    state = optimizer.state_dict()
+    tensors = {f"{index}.{name}": value for index, entry in state["state"].items() for name, value in entry.items()}
+    save_file(_plain({name: value for name, value in tensors.items() if value is not None}), temporary / OPTIMIZER)
+    write_json(temporary / OPTIMIZER_GROUPS, state["param_groups"])
+    write_json(temporary / CARD, card.model_dump(mode="json"))
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def load(folder: Path) -> tuple[nn.Module, Card]:
+    """The network of a model, rebuilt from model.json with its weights loaded strictly, on the CPU, in eval mode.
+
+    Raises PipelineError when a file is missing, damaged, or does not fit the network.
+    """
+    card = load_card(folder)
+    network = networks.build(card.recipe.network, **card.recipe.options)
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise PipelineError(f"{folder / WEIGHTS}: does not fit network {card.recipe.network}: {error}") from error
+    return network.to(memory_format=torch.channels_last).eval(), card
+
+
+def load_card(folder: Path) -> Card:
+    """What model.json says. Raises PipelineError when there is no such file or it is not one of ours."""
+    path = folder / CARD
+    try:
+        return Card.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not found; train it with `dvc repro` or get it with `dvc pull`") from None
+    except ValidationError as error:
+        raise PipelineError(f"{path}: not the card of a model: {error}") from error
+
+
+def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
+    """Put a saved state back into an optimizer over the same network."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in load_file(folder / OPTIMIZER, device="cpu").items():
+        index, what = name.split(".", 1)
+        state.setdefault(int(index), {})[what] = tensor
+    groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,112 @@
+"""The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from mnist_pipeline.params import Params
+
+app = typer.Typer(
+    help="A reproducible MNIST pipeline: DVC builds it, MLflow records it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def repro(
+    jobs: Annotated[int, typer.Option(min=1, help="Stages at once; default: one a core.")] = os.cpu_count() or 1,
+    record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
+) -> None:
+    """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
+    from mnist_pipeline import pipeline, recording
+
+    _check_params()
+    pipeline.forget_lost_store()
+    ran = pipeline.repro(jobs, recording.seconds())
+    if record:
+        recording.write(ran)
+
+
+@app.command()
+def leaderboard() -> None:
+    """Print the leaderboard that the last `report` wrote."""
+    from mnist_pipeline import paths
+
+    if not paths.LEADERBOARD.exists():
+        raise PipelineError(f"{paths.LEADERBOARD}: not found; run `make repro` first")
+    print(paths.LEADERBOARD.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="28×28 pictures, light ink on dark.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    model: Annotated[str | None, typer.Option(help="A model's name; default: the best by validation.")] = None,
+) -> None:
+    """Recognise digits with the model that results/summary/best.json names. MLflow is not needed."""
+    from mnist_pipeline import paths, predicting, reporting
+
+    classifier = predicting.load(paths.model(model or reporting.read_best()))
+    rows = predicting.predict(classifier, images).tolist()
+    print(_as_json(images, rows) if as_json else predicting.table(images, rows))
+
+
+def _as_json(images: list[Path], rows: list[list[float]]) -> str:
+    answers = [
+        {"image": str(image), "digit": row.index(max(row)), "probabilities": row}
+        for image, row in zip(images, rows, strict=True)
+    ]
+    return json.dumps(answers, indent=2)
+
+
+@app.command()
+def data(
+    header: Annotated[
+        bool, typer.Option("--header", help="Each field of each file's header, with its meaning.")
+    ] = False,
+) -> None:
+    """What is known about the data: counts, digests and moments, or the headers of the IDX files."""
+    from mnist_pipeline import idx, paths
+
+    if header:
+        print("\n\n".join(idx.explain(path) for path in paths.IDX_FILES))
+        return
+    if not paths.DATA_METRICS.exists():
+        raise PipelineError(f"{paths.DATA_METRICS}: not found; run `make repro` or `dvc repro verify` first")
+    print(paths.DATA_METRICS.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def publish() -> None:
+    """Put every model into MLflow, as the stage of that name does; what is there already stays as it is."""
+    settings = _check_params()
+    from mnist_pipeline import tracking
+
+    tracking.publish(list(settings.models))
+    print(f"published {len(settings.models)} models to {tracking.shown(tracking.address())}")
+
+
+def _check_params() -> "Params":
+    from mnist_pipeline import params
+
+    return params.load()
+
+
+def main() -> None:
+    """Entry point: an error that a user can cause ends in its message and exit code 1."""
+    try:
+        app()
+    except PipelineError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -1,0 +1,146 @@
+"""Figures: data in, matplotlib Figure out. Nothing here reads a file or knows a path except `save`."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.integer]
+Probabilities = npt.NDArray[np.floating]
+BLUE, ORANGE, GREEN, RED, GREY = "#2f6db5", "#e08a1e", "#3a8f4d", "#c0392b", "#8a8a8a"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG whose bytes depend on the figure alone (matplotlib would sign it with its version)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def image_grid(images: Images, columns: int, title: str) -> Figure:
+    """Images of shape (n, 28, 28) in rows of `columns`, dark ink on white."""
+    import torch  # here, since only this figure needs them: they take seconds to import
+    from torchvision.utils import make_grid
+
+    tiles = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1)
+    tiled = make_grid(tiles, nrow=columns, padding=2)[0].numpy()
+    figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * -(-len(images) // columns) + 0.7), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(tiled, cmap="gray_r", vmin=0, vmax=255)
+    axes.set_title(title, fontsize=10)
+    axes.axis("off")
+    return figure
+
+
+def label_histogram(counts: dict[str, list[int]]) -> Figure:
+    """How often each digit occurs in each split, as a share of the split, with the numbers above the bars."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(counts)
+    for number, (split, labels) in enumerate(counts.items()):
+        places = np.arange(len(labels)) + (number - (len(counts) - 1) / 2) * width
+        total = max(1, sum(labels))
+        shares = [label / total for label in labels]
+        bars = axes.bar(places, shares, width, label=f"{split} ({total:,})", color=(BLUE, ORANGE, GREEN)[number])
+        axes.bar_label(bars, labels=[str(label) for label in labels], fontsize=7, rotation=90, padding=3)
+    axes.set(
+        xticks=range(10), xlabel="digit", ylabel="share of the split", ylim=(0, 0.15), title="Labels in each split"
+    )
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.legend(ncols=3, loc="upper right", fontsize=8)
+    return figure
+
+
+def learning_curves(history: pd.DataFrame, model: str) -> Figure:
+    """Loss and accuracy against images seen, training and validation."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    batches = history.dropna(subset=["batch_loss"])
+    epochs = history.dropna(subset=["training_loss"])
+    loss.plot(
+        batches["images_seen"], batches["batch_loss"], color=GREY, alpha=0.6, linewidth=1, label="training, a batch"
+    )
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.plot(epochs["images_seen"], epochs[f"training_{name}"], "o-", color=BLUE, label="training, an epoch")
+        if epochs[f"validation_{name}"].notna().any():
+            axes.plot(epochs["images_seen"], epochs[f"validation_{name}"], "s-", color=ORANGE, label="validation")
+        axes.set(xlabel="images seen", ylabel=name, title=f"{model}: {name}")
+        axes.set_xlim(left=0)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    loss.set_yscale("log")
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
+def confusion_matrix(counts: npt.NDArray[np.int64], model: str) -> Figure:
+    """Counts of shape (10, 10), rows the true digit; the shade shows the mistakes, the diagonal would drown them."""
+    figure = Figure(figsize=(6, 5.6), layout="constrained")
+    axes = figure.add_subplot()
+    mistakes = counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, int(mistakes.max())))
+    for (row, column), count in np.ndenumerate(counts):
+        weight = "bold" if row == column else "normal"
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=8, fontweight=weight)
+    axes.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
+    axes.set_title(f"{model}: {int(mistakes.sum())} errors in {int(counts.sum()):,} test images", fontsize=11)
+    return figure
+
+
+def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: str) -> Figure:
+    """A 5×5 grid of images, each with its prediction; a wrong one in red with the true digit."""
+    figure = Figure(figsize=(6, 6.6), layout="constrained")
+    figure.suptitle(f"{model}: the first 25 test images", fontsize=11)
+    for axes, image, label, guess in zip(figure.subplots(5, 5).flat, images, labels, predicted, strict=False):
+        _draw(axes, image)
+        right = label == guess
+        axes.set_title(f"{guess}" if right else f"{guess} (is {label})", color="black" if right else RED, fontsize=10)
+    return figure
+
+
+def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indices: Labels, model: str) -> Figure:
+    """Up to ten images, each beside a bar chart of its ten probabilities: the true digit green, the guess red."""
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    figure.suptitle(f"{model}: the most confident of its mistakes", fontsize=11)
+    grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2]}).reshape(10, 2)
+    for (picture, bars), image, label, row, index in zip(
+        grid[: len(labels)], images, labels, probabilities, indices, strict=True
+    ):
+        _draw(picture, image)
+        picture.set_title(f"test image {index}", fontsize=8)
+        colours = [GREEN if digit == label else RED if digit == row.argmax() else GREY for digit in range(10)]
+        bars.bar(range(10), row, color=colours)
+        bars.set(xticks=range(10), ylim=(0, 1))
+        bars.set_title(f"is {label}, taken for {row.argmax()} ({row.max():.1%})", fontsize=8)
+        bars.tick_params(labelsize=7)
+    for axes in grid[len(labels) :].flat:
+        axes.axis("off")
+    return figure
+
+
+def _draw(axes: Axes, image: Images) -> None:
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    axes.axis("off")
+
+
+def comparison(table: pd.DataFrame) -> Figure:
+    """Test accuracy with its 95 % interval against parameters; columns as in a model's metrics, the index its name."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    accuracy = table["test_accuracy"]
+    spread = [accuracy - table["test_accuracy_low"], table["test_accuracy_high"] - accuracy]
+    axes.errorbar(table["parameters"], accuracy, yerr=spread, fmt="o", color=BLUE, ecolor=GREY, capsize=4)
+    for name, row in table.iterrows():
+        place = (row["parameters"], row["test_accuracy"])
+        axes.annotate(str(name), place, xytext=(7, -11), textcoords="offset points", fontsize=9)
+    axes.set_xscale("log")
+    axes.margins(x=0.2)
+    axes.set(xlabel="parameters", ylabel="test accuracy", title="Test accuracy with 95 % interval against parameters")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axes.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,31 @@
+"""Networks: a file an architecture, each with a function `network(**options)`.
+
+Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits of shape (n, 10).
+A new architecture is one new file here and one entry under `models` in params.yaml. The files are imported by name,
+so that a stage depends on its own network's file and on no other.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from torch import nn
+
+from mnist_pipeline.errors import PipelineError
+
+Option = int | float | bool | str
+
+
+def build(name: str, **options: Option) -> nn.Module:
+    """A network with fresh weights. Raises PipelineError for an unknown network or option."""
+    if not name.isidentifier() or find_spec(f"{__name__}.{name}") is None:
+        raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
+    try:
+        network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
+    except TypeError as error:
+        raise PipelineError(f"network {name!r} does not take the options {options}: {error}") from error
+    return network
+
+
+def count_parameters(network: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

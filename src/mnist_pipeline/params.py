@@ -1,0 +1,172 @@
+"""params.yaml as strict, frozen models: whatever is read from here is known to be valid.
+
+Read with YAML 1.2, as DVC reads it, so that both see the same values (`1e-3` is a number, `no` is a word).
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from mnist_pipeline.errors import PipelineError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """No unknown key, no conversion of types, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class DataFile(Strict):
+    """One published `.gz` file; what is left out is not checked but recorded."""
+
+    file: Annotated[str, Field(pattern=r"^[^/\\]+\.gz$")]
+    bytes: int | None = Field(None, gt=0)
+    sha256: Sha256 | None = None
+    idx_sha256: Sha256 | None = None
+
+
+class DataFiles(Strict):
+    training_images: DataFile
+    training_labels: DataFile
+    test_images: DataFile
+    test_labels: DataFile
+
+
+class Data(Strict):
+    """A data set in MNIST's format: its files, how many images they hold, and where to get them, best source first."""
+
+    name: Name
+    training: int = Field(gt=0)
+    test: int = Field(gt=0)
+    sources: list[str] = Field(min_length=1)
+    files: DataFiles
+
+
+class Split(Strict):
+    """Validation images drawn from the training files by a seed of their own; 0 keeps all for training."""
+
+    seed: int = Field(ge=0)
+    validation: int = Field(ge=0)
+
+
+class Runtime(Strict):
+    """Device and threads; both decide the bits of a result."""
+
+    device: Literal["cpu", "cuda", "mps"]
+    threads: int = Field(ge=1)
+
+
+class Scaling(Strict):
+    """Pixels from 0–255 become (pixel / 255 - mean) / std."""
+
+    mean: float
+    std: float = Field(gt=0)
+
+
+class Adam(Strict):
+    name: Literal["adam"]
+    learning_rate: float = Field(gt=0)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class SGD(Strict):
+    name: Literal["sgd"]
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(0.0, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class Constant(Strict):
+    name: Literal["constant"]
+
+
+class OneCycle(Strict):
+    """Times the learning rate: linear from `start` to 1 over the share `warmup` of all batches, then to `end`."""
+
+    name: Literal["one_cycle"]
+    warmup: Fraction = 0.3
+    start: Fraction = 0.1
+    end: Fraction = 0.0
+
+
+class Affine(Strict):
+    """Limits of a random affine map: degrees, share of the width, share of the size, degrees."""
+
+    rotation: float = Field(0.0, ge=0, le=180)
+    translation: Fraction = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
+
+
+class Recipe(Strict):
+    """One entry under `models`: a network and how it is trained."""
+
+    network: Name
+    options: dict[str, int | float | bool | str] = {}
+    scaling: Scaling
+    augmentation: Affine | None = None
+    optimizer: Annotated[Adam | SGD, Field(discriminator="name")]
+    schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
+    batch: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    log_every: int = Field(gt=0)
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    seed: int = Field(ge=0)
+    split: Split
+    runtime: Runtime
+    data: Data
+    models: dict[Name, Recipe] = Field(min_length=1)
+
+    def recipe(self, model: str) -> Recipe:
+        """The recipe of one model. Raises PipelineError for a name that is not under `models`."""
+        if model not in self.models:
+            raise PipelineError(f"params.yaml: no models.{model}; there are {', '.join(self.models)}")
+        return self.models[model]
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml. Raises PipelineError that names the key, its value and the nearest right key."""
+    try:
+        content = YAML(typ="safe").load(path)
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
+    except YAMLError as error:
+        raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return parse(content, str(path))
+
+
+def parse(content: Any, where: str) -> Params:
+    """Check what a YAML reader returned. Raises PipelineError, one clause for each wrong key."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise PipelineError(f"{where}: " + "; ".join(map(_explain, error.errors()))) from None
+
+
+def _explain(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the file"
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key} (value {error['input']!r}){_nearest(str(error['loc'][-1]))}"
+    if error["type"] == "missing":
+        return f"key {key} is missing"
+    return f"{key}: found {error['input']!r}, expected: {error['msg']}"
+
+
+def _nearest(key: str) -> str:
+    known = {name for model in Strict.__subclasses__() for name in model.model_fields}
+    close = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else "; remove it"

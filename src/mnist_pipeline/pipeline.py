@@ -1,0 +1,177 @@
+"""DVC's pipeline, run side by side: what `dvc repro` would do, with the same dvc.lock, byte for byte.
+
+DVC decides what has to run, restores, hashes and books; only the commands of independent stages run at the same time.
+This module alone imports dvc. It leans on parts of DVC that are not its public interface, so the version is pinned and
+a test holds the lock file of both ways against each other.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from dvc.rwlock import rwlock
+from dvc.stage.cache import RunCacheNotFoundError
+from dvc.stage.run import get_executable, prepare_kwargs
+from dvc.utils.serialize import load_yaml, modify_yaml
+
+from mnist_pipeline import paths
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.scheduling import Scheduler, Work
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a stage's command ended: exit code, what it printed, seconds on the clock and of processor time."""
+
+    code: int
+    output: str
+    seconds: float
+    core_seconds: float
+
+
+def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
+    """Bring the pipeline of this folder up to date; returns the core-seconds of each stage that ran.
+
+    Prints one line a stage, and the output of a stage that failed. Raises PipelineError when one did.
+    """
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    try:
+        with Repo() as repo:
+            pipeline = Pipeline(repo)
+            with pipeline.ordered_lock():
+                undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
+    except DvcException as error:
+        raise PipelineError(f"DVC: {' '.join(str(error).split())}") from error
+    if pipeline.failed:
+        raise PipelineError(f"{', '.join(pipeline.failed)} failed (see above); not run: {', '.join(undone)}")
+    return pipeline.core_seconds
+
+
+class Pipeline(Work[Ran]):
+    """The stages of one repository, for the scheduler."""
+
+    def __init__(self, repo: Repo) -> None:
+        self.repo = repo
+        with repo.lock:
+            graph = repo.index.graph
+            stages = [stage for stage in plan_repro(graph) if stage.path_in_repo == "dvc.yaml"]
+            self.needs = {stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in stages}
+        self.stages = {stage.addressing: stage for stage in stages}
+        self.locks: dict[str, ExitStack] = {}
+        self.failed: list[str] = []
+        self.core_seconds: dict[str, float] = {}
+
+    def begin(self, name: str) -> Callable[[], Ran] | None:
+        """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
+        stage = self.stages[name]
+        with self._booking():
+            if not stage.changed():
+                print(f"{name:24} unchanged", flush=True)
+                return None
+            stage.remove_outs()
+            try:
+                self.repo.stage_cache.restore(stage)
+            except RunCacheNotFoundError:
+                stage.save_deps()
+                self.locks[name] = self._lock_outputs(stage)
+                return lambda: _run(stage)
+            self._save(stage)
+        print(f"{name:24} restored from the run cache", flush=True)
+        return None
+
+    def finish(self, name: str, ran: Ran) -> bool:
+        """Hash and book what a command left, or show what it printed."""
+        self.locks.pop(name).close()
+        if ran.code != 0:
+            print(f"{name:24} failed with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}", flush=True)
+            self.failed.append(name)
+            return False
+        with self._booking():
+            self._save(self.stages[name])
+        self.core_seconds[name] = round(ran.core_seconds, 1)
+        print(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds", flush=True)
+        return True
+
+    @contextmanager
+    def _booking(self) -> Iterator[None]:
+        """DVC's lock, held only between commands, as DVC itself does; another process may hold it for a moment."""
+        with ExitStack() as stack:
+            for attempt in range(10):
+                try:
+                    stack.enter_context(self.repo.lock)
+                    break
+                except LockError:
+                    if attempt == 9:
+                        raise
+            stack.enter_context(self.repo.scm_context(quiet=True))
+            yield
+
+    def _lock_outputs(self, stage: Any) -> ExitStack:
+        stack = ExitStack()
+        outputs = [out.fs_path for out in stage.outs]
+        stack.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False))
+        return stack
+
+    def _save(self, stage: Any) -> None:
+        uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
+        stage.save(run_cache=not uncached)
+        stage.commit()
+        stage.dump(update_pipeline=False)
+
+    @contextmanager
+    def ordered_lock(self) -> Iterator[None]:
+        """Leave the entries of dvc.lock in the order that `dvc repro` gives them, not as the stages happened to end."""
+        lock = Path(self.repo.root_dir) / "dvc.lock"
+        before = _stage_names(lock)
+        try:
+            yield
+        finally:
+            if lock.exists():
+                order = [*before, *(name for name in self.stages if name not in before)]
+                _sort(lock, order)
+
+
+def _stage_names(lock: Path) -> list[str]:
+    return list(load_yaml(str(lock)).get("stages", {})) if lock.exists() else []
+
+
+def _sort(lock: Path, order: list[str]) -> None:
+    if _stage_names(lock) == [name for name in order if name in _stage_names(lock)]:
+        return
+    with modify_yaml(str(lock)) as content:
+        entries = content["stages"]
+        for name in order:
+            if name in entries:
+                entries[name] = entries.pop(name)
+
+
+def _run(stage: Any) -> Ran:
+    """Run a stage's command as DVC does, with its output kept for the case that it fails."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        command = [get_executable(), "-c", stage.cmd]
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **prepare_kwargs(stage))
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - began
+        output.seek(0)
+        text = output.read().decode(errors="replace").rstrip()
+    return Ran(process.returncode, text, seconds, usage.ru_utime + usage.ru_stime)
+
+
+def forget_lost_store() -> None:
+    """Delete the receipt of a local MLflow store that is no longer there, so that `publish` runs again."""
+    if paths.RECEIPT.exists() and not os.environ.get("MLFLOW_TRACKING_URI") and not paths.DATABASE.exists():
+        paths.RECEIPT.unlink()

@@ -1,0 +1,162 @@
+"""What there is to say about one trained model, gathered from the files that DVC tracks."""
+
+import hashlib
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_pipeline import checkpoints, history, lockfile, paths
+from mnist_pipeline.card import Card
+from mnist_pipeline.files import read_json, sha256_of
+
+MD5 = "md5:"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A model with all that goes into its run and its registered version."""
+
+    model: str
+    card: Card
+    figures: dict[str, Any]
+    data: dict[str, Any]
+    outputs: dict[str, str]
+    metrics: list[tuple[str, float, int]]
+    artifacts: list[tuple[Path, str]]
+    tags: dict[str, str]
+
+    @property
+    def content(self) -> str:
+        """One digest for everything that training and evaluation left: what makes two results the same."""
+        return hashlib.sha256(json.dumps(self.outputs, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def data_name(self) -> str:
+        return str(self.data["name"])
+
+    @property
+    def data_digest(self) -> str:
+        return str(self.data["files"]["training_images"]["idx_sha256"])
+
+    @property
+    def data_source(self) -> str:
+        return json.dumps({"uri": str(paths.IDX)})
+
+    @property
+    def data_profile(self) -> str:
+        return json.dumps({"training_images": self.card.training_images, "idx_sha256": self.data_digest})
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The recipe and the seeds, flat: `optimizer.learning_rate` and so on."""
+        split = {f"split.{key}": str(value) for key, value in self.card.split}
+        runtime = {f"runtime.{key}": str(value) for key, value in self.card.runtime}
+        return flatten(self.card.recipe.model_dump(mode="json")) | {"seed": str(self.card.seed)} | split | runtime
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """What the champion is chosen by: higher validation accuracy, then fewer parameters."""
+        return float(self.figures["validation_accuracy"]), -self.card.parameters
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it may become champion: trained on the training split and nothing else, outside an experiment."""
+        images = self.data["splits"]["training"]["sha256"] == self.card.training_images_sha256
+        return images and "validation_accuracy" in self.figures and "dvc.experiment" not in self.tags
+
+    @property
+    def version_tags(self) -> dict[str, str]:
+        tags = {"model": self.model, "parameters": str(self.card.parameters)}
+        if "validation_accuracy" in self.figures:
+            tags["validation_accuracy"] = repr(self.figures["validation_accuracy"])
+        return tags | {"validation_images": str(self.data["splits"]["validation"]["sha256"])}
+
+    @property
+    def description(self) -> str:
+        """The version in words: data, recipe, accuracy with interval."""
+        recipe, figures = self.card.recipe, self.figures
+        rate = f"{recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.schedule.name}"
+        augmented = "random affine augmentation" if recipe.augmentation else "no augmentation"
+        return (
+            f"{self.model}: network {recipe.network} with {self.card.parameters:,} parameters, trained on "
+            f"{self.card.training_images:,} images of {self.data_name} (SHA-256 {self.data_digest[:12]}…) for "
+            f"{recipe.epochs} epochs in batches of {recipe.batch}, {rate}, {augmented}, seed {self.card.seed}. "
+            f"Test accuracy {figures['test_accuracy']:.2%}, 95 % interval {figures['test_accuracy_low']:.2%} to "
+            f"{figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. Takes float images of shape "
+            f"(n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."
+        )
+
+
+def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested keys joined by dots, values as text; what is None is left out."""
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+def gather(model: str) -> Record:
+    """Read everything about one model. Raises PipelineError when it was not trained and evaluated."""
+    outputs = lockfile.outputs(f"train@{model}") | lockfile.outputs(f"evaluate@{model}")
+    figures = read_json(paths.metrics(model))
+    return Record(
+        model=model,
+        card=checkpoints.load_card(paths.model(model)),
+        figures=figures,
+        data=read_json(paths.DATA_METRICS),
+        outputs=outputs,
+        metrics=_metrics(model, figures),
+        artifacts=_artifacts(model),
+        tags={"model": model, **_origin(), **{MD5 + path: md5 for path, md5 in outputs.items()}},
+    )
+
+
+def _artifacts(model: str) -> list[tuple[Path, str]]:
+    """Files to attach, each with the folder that it goes into."""
+    tables = [paths.history(model), paths.test(model) / "predictions.csv", paths.test(model) / "confusion.csv"]
+    pictures = sorted((paths.test(model) / "pictures").glob("*.png"))
+    return [
+        (paths.metrics(model), "metrics"),
+        *((table, "tables") for table in tables),
+        *((picture, "pictures") for picture in pictures),
+    ]
+
+
+def _metrics(model: str, figures: dict[str, Any]) -> list[tuple[str, float, int]]:
+    """Name, value and step (images seen) of the whole history and of the final figures."""
+    table = history.read(paths.history(model))
+    seen = int(table["images_seen"].max())
+    points: list[tuple[str, float, int]] = []
+    for name in table.columns.drop(["images_seen", "epoch"]):
+        known = table.dropna(subset=[name])
+        points += zip([name] * len(known), known[name].tolist(), known["images_seen"].tolist(), strict=True)
+    final = {f"final_{name}" if name in table else name: value for name, value in figures.items()}
+    return points + [(name, float(value), seen) for name, value in (final | _timing(model, seen)).items()]
+
+
+def _timing(model: str, images_seen: int) -> dict[str, float]:
+    """Seconds and images a second, when these very weights were trained on this machine."""
+    path = paths.timing(model)
+    timing = read_json(path) if path.exists() else {}
+    if timing.get("weights_sha256") != sha256_of(paths.model(model) / checkpoints.WEIGHTS):
+        return {}
+    seconds = float(timing["training_seconds"])
+    return {"training_seconds": seconds, "images_per_second": images_seen / seconds}
+
+
+def _origin() -> dict[str, str]:
+    """Where the model comes from: the commit that was checked out, whether the tree had changes, the experiment."""
+    tags = {"git.commit": _git("rev-parse", "HEAD"), "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}
+    experiment = {"dvc.experiment": "DVC_EXP_NAME", "dvc.baseline": "DVC_EXP_BASELINE_REV"}
+    return tags | {tag: os.environ[name] for tag, name in experiment.items() if os.environ.get(name)}
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -1,0 +1,26 @@
+"""Device, threads and seeds: everything outside the data and the recipe that decides the bits of a training."""
+
+import os
+
+import numpy as np
+import torch
+
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.params import Runtime
+
+
+def configure(runtime: Runtime) -> torch.device:
+    """Set the threads and ask for deterministic kernels. Raises PipelineError for a device that is not there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[runtime.device]:
+        there = ", ".join(name for name, there in available.items() if there)
+        raise PipelineError(f"params.yaml: runtime.device: {runtime.device} is not there; this machine has: {there}")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses to be deterministic
+    torch.set_num_threads(runtime.threads)
+    torch.use_deterministic_algorithms(True)
+    return torch.device(runtime.device)
+
+
+def seed(value: int, epoch: int) -> None:
+    """Seed torch's generators for one epoch (0: initialisation), so that an epoch's draws depend on no other epoch."""
+    torch.manual_seed(int(np.random.SeedSequence([value, epoch]).generate_state(1, np.uint64)[0]))

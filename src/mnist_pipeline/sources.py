@@ -1,0 +1,90 @@
+"""Where the published files come from: an ordered list of sources, the first that serves the right bytes wins.
+
+A source is an `https://`, `http://` or `file://` address of a folder, or a path relative to the repository.
+"""
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pooch
+import requests
+
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.params import Data, DataFile
+
+CONNECT_SECONDS = 3.05  # just over the first retransmission of a TCP connection request
+READ_SECONDS = 20.0
+UNREACHABLE = (requests.ConnectionError, requests.Timeout)
+
+
+def download(data: Data, folder: Path) -> dict[str, str]:
+    """Bring each file of the data set into `folder`; returns which source served which file.
+
+    A file is written beside its place, checked, and only then moved there. A source that can't be reached is not asked
+    again. Raises PipelineError that names the file and what went wrong at each source.
+    """
+    pooch.get_logger().setLevel(logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    unreachable: dict[str, str] = {}
+    served: dict[str, str] = {}
+    for _, file in data.files:
+        served[file.file] = _from_first(data.sources, file, folder, unreachable)
+        print(f"{file.file}: from {served[file.file]}", flush=True)
+    return served
+
+
+def _from_first(sources: list[str], file: DataFile, folder: Path, unreachable: dict[str, str]) -> str:
+    reasons: dict[str, str] = {}
+    for source in sources:
+        if source in unreachable:
+            reasons[source] = f"could not be reached before ({unreachable[source]})"
+            continue
+        try:
+            _retrieve(source, file, folder)
+            return source
+        except UNREACHABLE as error:
+            reasons[source] = unreachable[source] = f"can't be reached: {_root_cause(error)}"
+        except (requests.RequestException, OSError, ValueError, PipelineError) as error:
+            reasons[source] = str(error)
+        print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
+    tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())
+    raise PipelineError(
+        f"{file.file}: no source in params.yaml (data.sources) serves it:{tried}\n"
+        "  Mend the network, or put the file into a folder and name that folder under data.sources."
+    )
+
+
+def _retrieve(source: str, file: DataFile, folder: Path) -> None:
+    """Fetch one file from one source through pooch, which checks the digest and moves the file to its place."""
+
+    def fetch(url: str, output: str, _: object) -> None:
+        if url.startswith(("https://", "http://")):
+            progress = sys.stderr.isatty()
+            pooch.HTTPDownloader(progressbar=progress, timeout=(CONNECT_SECONDS, READ_SECONDS))(url, output, None)
+        else:
+            shutil.copyfile(local_path(url), output)
+        _check_size(file, Path(output))
+
+    known = f"sha256:{file.sha256}" if file.sha256 else None
+    pooch.retrieve(f"{source.rstrip('/')}/{file.file}", known, file.file, folder, downloader=fetch)
+
+
+def _check_size(file: DataFile, found: Path) -> None:
+    size = found.stat().st_size
+    if file.bytes is not None and size != file.bytes:
+        raise PipelineError(f"{file.file}: size: expected {file.bytes} bytes, found {size}")
+
+
+def local_path(source: str) -> Path:
+    """The path that a `file://` address or a plain path names."""
+    return Path(url2pathname(urlsplit(source).path)) if source.startswith("file://") else Path(source)
+
+
+def _root_cause(error: BaseException) -> str:
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,23 @@
+"""Stage `evaluate@MODEL`: score one model on test and validation images. Run: dvc repro evaluate@MODEL."""
+
+import bootstrap
+
+from mnist_pipeline import checkpoints, dataset, evaluation, files, history, params, paths, results, runtime
+
+
+def main(model: str) -> None:
+    settings = params.load()
+    device = runtime.configure(settings.runtime)
+    network, card = checkpoints.load(paths.model(model))
+    training, test = dataset.training_set(), dataset.test_set()
+    _, validation = dataset.split(training.labels.numpy(), settings.split)
+    network.to(device)
+    scaling = card.recipe.scaling
+    on_test = evaluation.predict(network, test, test.all(), scaling)
+    on_validation = evaluation.predict(network, training, validation, scaling) if len(validation) else None
+    files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, card.parameters))
+    results.write(model, on_test, test.pixels.numpy(), history.read(paths.history(model)), paths.test(model))
+
+
+if __name__ == "__main__":
+    bootstrap.run(main)

@@ -1,0 +1,27 @@
+"""Stage `verify`: check the published files, decompress them, describe and draw them. Run: dvc repro verify."""
+
+import bootstrap
+
+from mnist_pipeline import figures, params, paths, verification
+from mnist_pipeline.files import write_json
+
+
+def main() -> None:
+    settings = params.load()
+    checked = verification.verify(settings.data, paths.RAW)
+    summary = verification.summary(settings.data, settings.split, checked)
+    write_json(paths.DATA_METRICS, summary)
+    training, test = checked["training_images"].values, checked["test_images"].values
+    name = settings.data.name
+    pictures = {
+        "training-6x10": figures.image_grid(training[:60], 10, f"{name}: 60 training images"),
+        "training-10x10": figures.image_grid(training[:100], 10, f"{name}: the first 100 training images"),
+        "test-10x10": figures.image_grid(test[:100], 10, f"{name}: the first 100 test images"),
+        "labels": figures.label_histogram({split: part["labels"] for split, part in summary["splits"].items()}),
+    }
+    for picture, figure in pictures.items():
+        figures.save(figure, paths.DATA_PICTURES / f"{picture}.png")
+
+
+if __name__ == "__main__":
+    bootstrap.run(main)

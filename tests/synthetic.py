@@ -1,0 +1,82 @@
+"""Small data sets in MNIST's format, made up: each digit is a bright patch at a place of its own, with noise."""
+
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.idx import Bytes
+
+FILES = {
+    "training_images": "train-images-idx3-ubyte.gz",
+    "training_labels": "train-labels-idx1-ubyte.gz",
+    "test_images": "t10k-images-idx3-ubyte.gz",
+    "test_labels": "t10k-labels-idx1-ubyte.gz",
+}
+
+
+def digits(count: int, seed: int) -> tuple[Bytes, Bytes]:
+    """Images (count, 28, 28) and labels (count,) that any classifier can learn."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % 10).astype(np.uint8)
+    images = generator.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = 2 + 5 * (label // 2), 4 + 12 * (label % 2)
+        image[row : row + 4, column : column + 8] += 180
+    order = generator.permutation(count)
+    return images[order], labels[order]
+
+
+def idx_bytes(values: Bytes) -> bytes:
+    """An IDX file of unsigned bytes."""
+    return struct.pack(f">{1 + values.ndim}I", 0x0800 | values.ndim, *values.shape) + values.tobytes()
+
+
+def pack(content: bytes) -> bytes:
+    """Gzip without a clock time."""
+    return gzip.compress(content, mtime=0)
+
+
+def write(folder: Path, training: int = 400, test: int = 100) -> None:
+    """The four `.gz` files of a data set of this size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, count in (("training", training), ("test", test)):
+        images, labels = digits(count, seed=count)
+        (folder / FILES[f"{part}_images"]).write_bytes(pack(idx_bytes(images)))
+        (folder / FILES[f"{part}_labels"]).write_bytes(pack(idx_bytes(labels)))
+
+
+def data_params(folder: Path, sources: list[str], training: int = 400, test: int = 100) -> dict[str, Any]:
+    """The `data` of a params.yaml for the files in this folder, with sizes and digests."""
+    files = {}
+    for role, name in FILES.items():
+        content = (folder / name).read_bytes()
+        files[role] = {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return {"name": "tiny", "training": training, "test": test, "sources": sources, "files": files}
+
+
+def recipe(**changes: Any) -> dict[str, Any]:
+    """A recipe that trains in milliseconds."""
+    return {
+        "network": "mlp_28",
+        "scaling": {"mean": 0.2, "std": 0.3},
+        "optimizer": {"name": "adam", "learning_rate": 0.01},
+        "schedule": {"name": "one_cycle"},
+        "batch": 64,
+        "epochs": 1,
+        "log_every": 2,
+    } | changes
+
+
+def params(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A whole params.yaml as a mapping."""
+    return {
+        "seed": 1,
+        "split": {"seed": 0, "validation": 50},
+        "runtime": {"device": "cpu", "threads": 1},
+        "data": data,
+        "models": {"small": recipe()},
+    } | changes

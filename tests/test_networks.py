@@ -1,0 +1,37 @@
+"""The networks: parameters as counted by hand, logits for any number of images, clear errors."""
+
+import pytest
+import torch
+
+from mnist_pipeline import networks
+from mnist_pipeline.errors import PipelineError
+
+PARAMETERS = {
+    "mlp_28": 784 * 28 + 28 + 28 * 10 + 10,
+    "mlp_128_64": 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10,
+    "cnn_avgpool": (9 * 8 + 8) + 2 * 8 + (9 * 8 * 16 + 16) + (3136 * 10 + 10),
+    "cnn_separable": (25 * 32 + 32) + (9 * 32 * 64 + 64) + 2 * 64 + (9 * 64 + 64) + (64 * 8 + 8) + (968 * 10 + 10),
+    "cnn_5x5": (25 * 32 + 32) + (25 * 32 * 64 + 64) + (3136 * 1024 + 1024) + (1024 * 10 + 10),
+}
+
+
+@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
+def test_published_networks_have_the_parameters_counted_by_hand(name: str, parameters: int) -> None:
+    assert networks.count_parameters(networks.build(name)) == parameters
+
+
+@pytest.mark.parametrize("name", [*PARAMETERS, "convnet"])
+def test_every_network_gives_ten_logits_an_image(name: str) -> None:
+    network = networks.build(name).eval()
+    assert network(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+
+
+@pytest.mark.parametrize("name", ["resnet", "../params", "a.b", ""])
+def test_an_unknown_network_is_named(name: str) -> None:
+    with pytest.raises(PipelineError, match="there is no file networks/"):
+        networks.build(name)
+
+
+def test_an_unknown_option_is_named() -> None:
+    with pytest.raises(PipelineError, match="hiden"):
+        networks.build("mlp_28", hiden=30)
