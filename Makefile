@@ -8,10 +8,10 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 PORT ?= 5000
 export PATH := $(VENV)/bin:$(PATH)
 
-.PHONY: repro test check setup ui lock clean help
+.PHONY: repro test check verify-lock setup ui lock clean help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 repro: setup ## the main job: download, verify, train, evaluate, report, publish
 	@mnist repro
@@ -25,6 +25,9 @@ check: setup ## style, types, and that dvc.lock is current
 	@mypy
 	@stale=$$(dvc repro --dry --allow-missing | grep "Running stage"); \
 	if [ -n "$$stale" ]; then echo "dvc.lock is not current; run make repro and commit it:"; echo "$$stale"; exit 1; fi
+
+verify-lock: setup ## hold the results of a fresh run against the committed ones
+	@python .ci/compare.py
 
 setup: $(READY) ## .venv with every package of requirements.lock, checked by hash
 

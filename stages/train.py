@@ -14,7 +14,9 @@ def main(model: str) -> None:
     trained = training.fit(data, indices, recipe, settings.seed, device)
     history.write(trained.history, paths.history(model))
     parameters = networks.count_parameters(trained.network)
-    description = card.describe(model, parameters, settings, indices[0])
+    description = card.describe(
+        model, recipe, parameters, indices[0], seed=settings.seed, split=settings.split, runtime=settings.runtime
+    )
     checkpoints.save(paths.model(model), trained.network, trained.optimizer, description)
     weights = files.sha256_of(paths.model(model) / checkpoints.WEIGHTS)
     files.write_json(paths.timing(model), {"weights_sha256": weights, "training_seconds": trained.seconds})

@@ -32,6 +32,15 @@ def test_an_unknown_network_is_named(name: str) -> None:
         networks.build(name)
 
 
-def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(PipelineError, match="hiden"):
-        networks.build("mlp_28", hiden=30)
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("mlp_28", "hiden", 30),
+        ("mlp_28", "hidden", "many"),
+        ("mlp_28", "hidden", -1),
+        ("cnn_separable", "dropout", 2.0),
+    ],
+)
+def test_an_option_that_a_network_does_not_take_is_named(name: str, option: str, value: networks.Option) -> None:
+    with pytest.raises(PipelineError, match=f"network '{name}' does not take the options {{'{option}': "):
+        networks.build(name, **{option: value})

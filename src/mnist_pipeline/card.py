@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mnist_pipeline import dataset, paths
 from mnist_pipeline.files import sha256_of
-from mnist_pipeline.params import Name, Params, Recipe, Runtime, Sha256, Split, Strict
+from mnist_pipeline.params import Name, Recipe, Runtime, Sha256, Split, Strict
 
 
 class Card(Strict):
@@ -25,15 +25,16 @@ class Card(Strict):
     training_images_sha256: Sha256
 
 
-def describe(model: str, parameters: int, settings: Params, indices: Tensor) -> Card:
+def describe(
+    model: str, recipe: Recipe, parameters: int, indices: Tensor, *, seed: int, split: Split, runtime: Runtime
+) -> Card:
     """The card of a model with so many parameters, trained on the images at `indices` of the files in `data/idx`."""
-    recipe = settings.recipe(model)
     return Card(
         model=model,
         recipe=recipe,
-        seed=settings.seed,
-        split=settings.split,
-        runtime=settings.runtime,
+        seed=seed,
+        split=split,
+        runtime=runtime,
         parameters=parameters,
         data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},
         recipe_sha256=digest_recipe(recipe),

@@ -54,7 +54,8 @@ def load(folder: Path) -> tuple[nn.Module, Card]:
     try:
         network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise PipelineError(f"{folder / WEIGHTS}: does not fit network {card.recipe.network}: {error}") from error
+        cause = " ".join(str(error).split())
+        raise PipelineError(f"{folder / WEIGHTS}: does not fit network {card.recipe.network}: {cause}") from error
     return network.to(memory_format=torch.channels_last).eval(), card
 
 
@@ -62,11 +63,12 @@ def load_card(folder: Path) -> Card:
     """What model.json says. Raises PipelineError when there is no such file or it is not one of ours."""
     path = folder / CARD
     try:
-        return Card.model_validate_json(path.read_text(encoding="utf-8"))
+        return Card.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found; train it with `dvc repro` or get it with `dvc pull`") from None
     except ValidationError as error:
-        raise PipelineError(f"{path}: not the card of a model: {error}") from error
+        causes = [": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors()]
+        raise PipelineError(f"{path}: not the card of a model: {'; '.join(causes)}") from error
 
 
 def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
@@ -77,3 +79,7 @@ def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
         state.setdefault(int(index), {})[what] = tensor
     groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, entry in optimizer.state.items():
+        for what, tensor in entry.items():
+            if tensor.shape == parameter.shape:  # fused steps go wrong unless weights and state lie alike in memory
+                entry[what] = torch.empty_like(parameter).copy_(tensor)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,10 @@ def repro(
 
     _check_params()
     pipeline.forget_lost_store()
+    began = time.perf_counter()
     ran = pipeline.repro(jobs, recording.seconds())
+    took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "everything is up to date"
+    print(f"{took}; see: mnist leaderboard, make ui")
     if record:
         recording.write(ran)
 

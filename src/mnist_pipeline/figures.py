@@ -40,16 +40,16 @@ def label_histogram(counts: dict[str, list[int]]) -> Figure:
     """How often each digit occurs in each split, as a share of the split, with the numbers above the bars."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.add_subplot()
-    width = 0.8 / len(counts)
+    width, highest = 0.8 / len(counts), 0.0
     for number, (split, labels) in enumerate(counts.items()):
         places = np.arange(len(labels)) + (number - (len(counts) - 1) / 2) * width
-        total = max(1, sum(labels))
-        shares = [label / total for label in labels]
+        total = sum(labels)
+        shares = [label / max(1, total) for label in labels]
+        highest = max(highest, *shares)
         bars = axes.bar(places, shares, width, label=f"{split} ({total:,})", color=(BLUE, ORANGE, GREEN)[number])
         axes.bar_label(bars, labels=[str(label) for label in labels], fontsize=7, rotation=90, padding=3)
-    axes.set(
-        xticks=range(10), xlabel="digit", ylabel="share of the split", ylim=(0, 0.15), title="Labels in each split"
-    )
+    axes.set(xticks=range(10), xlabel="digit", ylabel="share of the split", title="Labels in each split")
+    axes.set_ylim(0, max(0.15, 1.3 * highest))  # room for the numbers
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(ncols=3, loc="upper right", fontsize=8)
     return figure
@@ -61,10 +61,9 @@ def learning_curves(history: pd.DataFrame, model: str) -> Figure:
     loss, accuracy = figure.subplots(1, 2)
     batches = history.dropna(subset=["batch_loss"])
     epochs = history.dropna(subset=["training_loss"])
-    loss.plot(
-        batches["images_seen"], batches["batch_loss"], color=GREY, alpha=0.6, linewidth=1, label="training, a batch"
-    )
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        seen, values = batches["images_seen"], batches[f"batch_{name}"]
+        axes.plot(seen, values, color=GREY, alpha=0.6, linewidth=1, label="training, a batch")
         axes.plot(epochs["images_seen"], epochs[f"training_{name}"], "o-", color=BLUE, label="training, an epoch")
         if epochs[f"validation_{name}"].notna().any():
             axes.plot(epochs["images_seen"], epochs[f"validation_{name}"], "s-", color=ORANGE, label="validation")
@@ -83,10 +82,12 @@ def confusion_matrix(counts: npt.NDArray[np.int64], model: str) -> Figure:
     axes = figure.add_subplot()
     mistakes = counts.copy()
     np.fill_diagonal(mistakes, 0)
-    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, int(mistakes.max())))
+    most = max(1, int(mistakes.max()))
+    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(counts):
-        weight = "bold" if row == column else "normal"
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=8, fontweight=weight)
+        style = "bold" if row == column else "normal"
+        colour = "white" if mistakes[row, column] > 0.6 * most else "black"
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=8, fontweight=style, color=colour)
     axes.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
     axes.set_title(f"{model}: {int(mistakes.sum())} errors in {int(counts.sum()):,} test images", fontsize=11)
     return figure

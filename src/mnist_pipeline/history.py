@@ -11,6 +11,7 @@ COLUMNS = [
     "images_seen",
     "epoch",
     "batch_loss",
+    "batch_accuracy",
     "training_loss",
     "training_accuracy",
     "validation_loss",
@@ -29,5 +30,5 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def epochs(history: pd.DataFrame) -> pd.DataFrame:
-    """The rows that close an epoch, without the column that only logged batches have."""
-    return history.dropna(subset=["training_loss"]).drop(columns="batch_loss")
+    """The rows that close an epoch, without the columns that only logged batches have."""
+    return history.dropna(subset=["training_loss"]).drop(columns=["batch_loss", "batch_accuracy"])

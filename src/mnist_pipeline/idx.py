@@ -22,6 +22,7 @@ SIZE = 28
 CLASSES = 10
 LABELS_MAGIC = 2049
 IMAGES_MAGIC = 2051
+LONGEST_HEADER = 16
 CHUNK = 1 << 20
 Bytes = npt.NDArray[np.uint8]
 
@@ -63,7 +64,7 @@ def unpack(packed: Path, target: Path, shape: tuple[int, ...]) -> str:
 
 def _copy_checked(packed: Path, source: gzip.GzipFile, sink: IO[bytes], shape: tuple[int, ...]) -> str:
     digest, expected = hashlib.sha256(), expected_bytes(shape)
-    chunk = source.read(4 + 4 * len(shape))
+    chunk = source.read(LONGEST_HEADER)
     _check_header(packed, chunk, shape)
     length = 0
     while chunk and length <= expected:
@@ -127,7 +128,7 @@ def read(path: Path) -> Bytes:
     """
     try:
         with path.open("rb") as stream:
-            fields = header(path, stream.read(16))
+            fields = header(path, stream.read(LONGEST_HEADER))
         shape = tuple(field.value for field in fields[1:])
         if path.stat().st_size != expected_bytes(shape):
             raise PipelineError(f"{path}: length: expected {expected_bytes(shape)}, found {path.stat().st_size}")
@@ -140,7 +141,7 @@ def explain(path: Path) -> str:
     """Each field of a file's header on a line of its own: offset, name, value, meaning."""
     try:
         with path.open("rb") as stream:
-            fields = header(path, stream.read(16))
+            fields = header(path, stream.read(LONGEST_HEADER))
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found; run `make repro` or `dvc repro verify` first") from None
     rows = [f"  byte {field.offset:>2}  {field.name:12}  {field.value:>6}  {field.meaning}" for field in fields]

@@ -5,9 +5,9 @@ Read with YAML 1.2, as DVC reads it, so that both see the same values (`1e-3` is
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -85,6 +85,12 @@ class SGD(Strict):
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0)
 
+    @model_validator(mode="after")
+    def _check_nesterov(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
 
 class Constant(Strict):
     name: Literal["constant"]
@@ -117,6 +123,7 @@ class Recipe(Strict):
     augmentation: Affine | None = None
     optimizer: Annotated[Adam | SGD, Field(discriminator="name")]
     schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch: int = Field(gt=0)
     epochs: int = Field(gt=0)
     log_every: int = Field(gt=0)
@@ -154,11 +161,23 @@ def parse(content: Any, where: str) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise PipelineError(f"{where}: " + "; ".join(map(_explain, error.errors()))) from None
+        clauses = [_explain(one, _key(one, content)) for one in error.errors()]
+        raise PipelineError(f"{where}: " + "; ".join(clauses)) from None
 
 
-def _explain(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the file"
+def _key(error: Any, content: Any) -> str:
+    """The key as it stands in the file, without what pydantic adds to it: which of several types it tried."""
+    key = []
+    for part in error["loc"]:
+        if part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int):
+            content = content[part]
+            key.append(str(part))
+    if error["type"] == "missing":
+        key.append(str(error["loc"][-1]))
+    return ".".join(key) or "the file"
+
+
+def _explain(error: Any, key: str) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {key} (value {error['input']!r}){_nearest(str(error['loc'][-1]))}"
     if error["type"] == "missing":
@@ -168,5 +187,7 @@ def _explain(error: Any) -> str:
 
 def _nearest(key: str) -> str:
     known = {name for model in Strict.__subclasses__() for name in model.model_fields}
+    if key in known:
+        return "; a key of this name belongs elsewhere"
     close = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else "; remove it"

@@ -71,6 +71,7 @@ class Pipeline(Work[Ran]):
         self.stages = {stage.addressing: stage for stage in stages}
         self.locks: dict[str, ExitStack] = {}
         self.failed: list[str] = []
+        self.changed_lock = False
         self.core_seconds: dict[str, float] = {}
 
     def begin(self, name: str) -> Callable[[], Ran] | None:
@@ -78,7 +79,7 @@ class Pipeline(Work[Ran]):
         stage = self.stages[name]
         with self._booking():
             if not stage.changed():
-                print(f"{name:24} unchanged", flush=True)
+                self._say(f"{name:24} unchanged")
                 return None
             stage.remove_outs()
             try:
@@ -86,23 +87,31 @@ class Pipeline(Work[Ran]):
             except RunCacheNotFoundError:
                 stage.save_deps()
                 self.locks[name] = self._lock_outputs(stage)
+                self._say()
                 return lambda: _run(stage)
             self._save(stage)
-        print(f"{name:24} restored from the run cache", flush=True)
+        self._say(f"{name:24} restored from the run cache")
         return None
 
     def finish(self, name: str, ran: Ran) -> bool:
         """Hash and book what a command left, or show what it printed."""
         self.locks.pop(name).close()
         if ran.code != 0:
-            print(f"{name:24} failed with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}", flush=True)
+            self._say(f"{name:24} failed with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
             self.failed.append(name)
             return False
         with self._booking():
             self._save(self.stages[name])
         self.core_seconds[name] = round(ran.core_seconds, 1)
-        print(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds", flush=True)
+        self._say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
         return True
+
+    def _say(self, line: str = "") -> None:
+        """One line a stage; below them, on a terminal, what is running now."""
+        terminal = sys.stdout.isatty()
+        print(("\r\033[K" if terminal else "") + line, end="\n" if line else "", flush=True)
+        if terminal and self.locks:
+            print(f"running: {', '.join(self.locks)}", end="", flush=True)
 
     @contextmanager
     def _booking(self) -> Iterator[None]:
@@ -129,27 +138,21 @@ class Pipeline(Work[Ran]):
         stage.save(run_cache=not uncached)
         stage.commit()
         stage.dump(update_pipeline=False)
+        self.changed_lock = True
 
     @contextmanager
     def ordered_lock(self) -> Iterator[None]:
         """Leave the entries of dvc.lock in the order that `dvc repro` gives them, not as the stages happened to end."""
         lock = Path(self.repo.root_dir) / "dvc.lock"
-        before = _stage_names(lock)
+        before = list(load_yaml(str(lock)).get("stages", {})) if lock.exists() else []
         try:
             yield
         finally:
-            if lock.exists():
-                order = [*before, *(name for name in self.stages if name not in before)]
-                _sort(lock, order)
-
-
-def _stage_names(lock: Path) -> list[str]:
-    return list(load_yaml(str(lock)).get("stages", {})) if lock.exists() else []
+            if self.changed_lock:
+                _sort(lock, [*before, *(name for name in self.stages if name not in before)])
 
 
 def _sort(lock: Path, order: list[str]) -> None:
-    if _stage_names(lock) == [name for name in order if name in _stage_names(lock)]:
-        return
     with modify_yaml(str(lock)) as content:
         entries = content["stages"]
         for name in order:

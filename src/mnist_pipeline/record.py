@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import checkpoints, history, lockfile, paths
+from mnist_pipeline import checkpoints, history, paths
 from mnist_pipeline.card import Card
 from mnist_pipeline.files import read_json, sha256_of
+from mnist_pipeline.lockfile import Lock
 
 MD5 = "md5:"
 
@@ -101,9 +102,9 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def gather(model: str) -> Record:
+def gather(model: str, lock: Lock) -> Record:
     """Read everything about one model. Raises PipelineError when it was not trained and evaluated."""
-    outputs = lockfile.outputs(f"train@{model}") | lockfile.outputs(f"evaluate@{model}")
+    outputs = lock.outputs(f"train@{model}") | lock.outputs(f"evaluate@{model}")
     figures = read_json(paths.metrics(model))
     return Record(
         model=model,

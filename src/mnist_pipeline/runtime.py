@@ -17,7 +17,7 @@ def configure(runtime: Runtime) -> torch.device:
         raise PipelineError(f"params.yaml: runtime.device: {runtime.device} is not there; this machine has: {there}")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses to be deterministic
     torch.set_num_threads(runtime.threads)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports the compiler: a second a stage
     return torch.device(runtime.device)
 
 

@@ -28,7 +28,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 from sqlalchemy.exc import SQLAlchemyError
 
-from mnist_pipeline import checkpoints, paths, predicting, record
+from mnist_pipeline import checkpoints, lockfile, paths, predicting, record
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import write_json
 from mnist_pipeline.record import Record
@@ -84,7 +84,8 @@ def publish(models: list[str]) -> None:
 
     Raises PipelineError when a model was not built yet or the store can't be used.
     """
-    records = [record.gather(model) for model in models]
+    lock = lockfile.load()
+    records = [record.gather(model, lock) for model in models]
     with connection() as client:
         versions = [_publish_one(client, entry) for entry in records]
         _crown(client, records, versions)

@@ -65,7 +65,8 @@ def run_epoch(training: Training, data: Dataset, indices: Tensor, recipe: Recipe
         training.images_seen += size
         bar.update(size)
         if number % recipe.log_every == 0:
-            training.history.append({"images_seen": training.images_seen, "epoch": epoch, "batch_loss": loss})
+            row = {"images_seen": training.images_seen, "epoch": epoch}
+            training.history.append(row | {"batch_loss": loss, "batch_accuracy": correct / size})
             bar.set_postfix(loss=f"{loss:.4f}", validation=_last_accuracy(training), refresh=False)
     mean = {"training_loss": total_loss / len(indices), "training_accuracy": hits / len(indices)}
     training.history.append({"images_seen": training.images_seen, "epoch": epoch, **mean})
@@ -84,12 +85,17 @@ def steps(
             group["lr"] = rate
         images, labels = data.batch(chosen)
         loss, correct = step(training, images.to(device), labels.to(device), recipe)
-        if not math.isfinite(loss):
-            raise PipelineError(
-                f"training {recipe.network}: the loss became {loss} in epoch {epoch}, batch {number + 1}, at learning "
-                f"rate {rate:.3g}; no model was written; lower optimizer.learning_rate in params.yaml"
-            )
+        _check_finite(loss, recipe, training, f"epoch {epoch}, batch {number + 1}")
         yield loss, correct, len(chosen)
+
+
+def _check_finite(loss: float, recipe: Recipe, training: Training, when: str) -> None:
+    if not math.isfinite(loss):
+        raise PipelineError(
+            f"training {recipe.network}: the loss became {loss} in {when}, at learning rate "
+            f"{training.optimizer.param_groups[0]['lr']:.3g}; no model was written; lower optimizer.learning_rate in "
+            "params.yaml"
+        )
 
 
 def step(training: Training, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[float, int]:
@@ -97,7 +103,7 @@ def step(training: Training, images: Tensor, labels: Tensor, recipe: Recipe) -> 
     if recipe.augmentation is not None:
         images = random_affine(images, recipe.augmentation)
     logits = training.network(dataset.scale(images, recipe.scaling))
-    loss = functional.cross_entropy(logits, labels)
+    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     training.optimizer.zero_grad()
     loss.backward()
     training.optimizer.step()
@@ -108,6 +114,7 @@ def validate(training: Training, data: Dataset, indices: Tensor, recipe: Recipe,
     """Add loss and accuracy on the validation images, if there are any, to the epoch's row."""
     if len(indices):
         scored = evaluation.predict(training.network, data, indices, recipe.scaling)
+        _check_finite(scored.loss, recipe, training, f"validation after epoch {training.history[-1]['epoch']}")
         training.history[-1] |= {"validation_loss": scored.loss, "validation_accuracy": scored.accuracy}
         bar.set_postfix(loss=f"{training.history[-1]['training_loss']:.4f}", validation=_last_accuracy(training))
 

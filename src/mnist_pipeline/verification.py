@@ -47,6 +47,8 @@ def verify(data: Data, raw: Path) -> dict[str, Checked]:
 
 def _check(raw: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -> Checked:
     packed = raw / file.file
+    if not packed.exists():
+        raise PipelineError(f"{packed}: not found; run `dvc repro download` first")
     sha256 = sha256_of(packed)
     _compare(packed, "digest", file.sha256, sha256)
     idx_sha256 = idx.unpack(packed, target, shape)

@@ -21,7 +21,7 @@ def build(name: str, **options: Option) -> nn.Module:
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
     try:
         network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise PipelineError(f"network {name!r} does not take the options {options}: {error}") from error
     return network
 

@@ -1,0 +1,98 @@
+"""dvc.yaml against the code: what a stage imports is among its deps, what it reads of params.yaml among its params."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from mnist_pipeline.params import Params
+from tests.repository import ROOT
+
+PACKAGE = "src/mnist_pipeline"
+STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+
+def _definition(stage: str) -> Any:
+    return STAGES[stage].get("do", STAGES[stage])
+
+
+def _imports(path: Path) -> set[str]:
+    """Files of this project that a file imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "mnist_pipeline":
+            names |= {alias.name for alias in node.names} | {"__init__"}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_pipeline."):
+            names |= {str(node.module).split(".", 1)[1], "__init__"}
+        elif isinstance(node, ast.Import) and any(alias.name == "bootstrap" for alias in node.names):
+            names.add("bootstrap")
+    return {_file(name) for name in names}
+
+
+def _file(name: str) -> str:
+    places = (f"stages/{name}.py", f"{PACKAGE}/{name}.py", f"{PACKAGE}/{name}/__init__.py")
+    return next(place for place in places if (ROOT / place).exists() and (name == "bootstrap" or "stages" not in place))
+
+
+def _closure(stage: str) -> set[str]:
+    seen, todo = set(), [f"stages/{stage}.py"]
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += _imports(ROOT / path)
+    return seen
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_import_closure(stage: str) -> None:
+    listed = {path for path in _definition(stage)["deps"] if path.startswith(("src/", "stages/"))}
+    expected = _closure(stage)
+    if f"{PACKAGE}/networks" in listed:  # the whole folder: every model's network
+        expected = expected - {f"{PACKAGE}/networks/__init__.py"} | {f"{PACKAGE}/networks"}
+    elif f"{PACKAGE}/networks/__init__.py" in listed:  # it imports by name: each model's own
+        expected |= {f"{PACKAGE}/networks/${{item.network}}.py"}
+    assert listed == expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_what_the_stage_reads(stage: str) -> None:
+    listed = {key.split(".")[0] for key in _definition(stage)["params"]}
+    assert listed == _reads(stage)
+
+
+def test_every_key_of_params_is_read_by_some_stage() -> None:
+    assert set().union(*map(_reads, STAGES)) == set(Params.model_fields)
+
+
+def _reads(stage: str) -> set[str]:
+    """Top-level keys that a stage, or the modules it calls, take from the settings."""
+    found: set[str] = set()
+    for path in _closure(stage):
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("settings", "params.load()"):
+                found.add("models" if node.attr == "recipe" else node.attr)
+    return found
+
+
+def test_the_graph_is_short() -> None:
+    assert len((ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines()) < 120
+
+
+def test_only_their_own_modules_import_dvc_and_mlflow() -> None:
+    for library, owner in (("dvc", "pipeline"), ("mlflow", "tracking")):
+        users = {
+            path.stem
+            for path in (ROOT / PACKAGE).rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if library in _roots(node)
+        }
+        assert users == {owner}
+
+
+def _roots(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name.split(".")[0] for alias in node.names}
+    return {str(node.module).split(".")[0]} if isinstance(node, ast.ImportFrom) else set()

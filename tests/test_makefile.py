@@ -1,0 +1,47 @@
+"""Set-up: an unsupported Python is refused in one line, and a second call installs nothing."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.repository import ROOT, environment
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+
+
+def test_an_unsupported_python_is_refused_in_one_line(folder: Path) -> None:
+    old = folder / "old-python"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.18 && exit 0\nexit 1\n', encoding="utf-8")
+    old.chmod(0o755)
+    done = _make(folder, "setup", f"PYTHON={old}")
+    assert done.returncode != 0
+    complaint = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert len(complaint) == 1
+    assert "Python 3.11 is needed; found: Python 3.9.18" in complaint[0]
+    assert not (folder / ".venv").exists()
+
+
+def test_a_second_call_installs_nothing_until_the_lock_changes(folder: Path) -> None:
+    assert "pip install" in _make(folder, "--dry-run", "setup").stdout
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / ".ready").touch()
+    assert "pip install" not in _make(folder, "--dry-run", "setup").stdout
+    (folder / "requirements.lock").touch()
+    assert "pip install" in _make(folder, "--dry-run", "setup").stdout
+
+
+def test_every_target_of_the_vocabulary_is_explained(folder: Path) -> None:
+    explained = {line.split("\t")[0] for line in _make(folder, "help").stdout.splitlines()}
+    assert {"setup", "repro", "test", "check", "ui", "clean"} <= explained

@@ -1,0 +1,90 @@
+"""The whole pipeline, small: real DVC, a real MLflow store, data from a local server with a broken mirror before it."""
+
+from pathlib import Path
+
+from tests import synthetic
+from tests.conftest import MODELS
+from tests.repository import Repository
+
+STAGES = ["download", "verify", *(f"{stage}@{model}" for stage in ("train", "evaluate") for model in MODELS)]
+
+
+def test_from_nothing_every_stage_runs_once(built: Path) -> None:
+    lines = [line.split()[:2] for line in (built / "output.txt").read_text(encoding="utf-8").splitlines()]
+    assert sorted(lines) == sorted([stage, "ran"] for stage in [*STAGES, "report", "publish"])
+    published = Repository(built).published()
+    assert published == {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}
+    assert Repository(built).champion() == "plain"
+
+
+def test_again_nothing_runs_and_nothing_is_added(project: Repository) -> None:
+    project.repro()
+    before = project.published(), project.lock()
+    assert set(project.repro().values()) == {"unchanged"}
+    assert (project.published(), project.lock()) == before
+    assert project.status() == ""
+
+
+def test_plain_dvc_repro_in_a_clone_leaves_the_same_lock(built: Path, tmp_path: Path) -> None:
+    clone = Repository(built).clone(tmp_path / "clone")
+    (clone.path / "dvc.lock").unlink()
+    output = clone.run("dvc", "repro")
+    assert output.count("Running stage") == len(STAGES) + 2
+    assert "passed over" in output
+    assert clone.lock() == Repository(built).lock()
+    assert clone.status() == ""
+
+
+def test_parallel_repro_of_a_forced_clone_leaves_the_same_lock(built: Path, tmp_path: Path) -> None:
+    clone = Repository(built).clone(tmp_path / "clone")
+    (clone.path / "dvc.lock").unlink()
+    assert set(clone.repro().values()) == {"ran"}
+    assert clone.lock() == Repository(built).lock()
+    assert clone.status() == ""
+
+
+def test_after_push_and_pull_a_clone_only_publishes(project: Repository, tmp_path: Path) -> None:
+    project.run("dvc", "remote", "add", "--default", "folder", str(tmp_path / "remote"))
+    project.commit("A remote")
+    project.run("dvc", "push", "--quiet")
+    clone = project.clone(tmp_path / "clone")
+    clone.run("dvc", "pull", "--quiet")
+    assert [stage for stage, outcome in clone.repro().items() if outcome != "unchanged"] == ["publish"]
+    assert clone.published()["versions"] == 2
+    assert clone.status() == ""
+
+
+def test_a_changed_key_reruns_only_its_model(project: Repository) -> None:
+    changed = project.params()
+    changed["models"]["weak"]["optimizer"]["learning_rate"] = 2e-4
+    project.write_params(changed)
+    again = [stage for stage, outcome in project.repro().items() if outcome == "ran"]
+    assert again == ["train@weak", "evaluate@weak", "report", "publish"]
+
+
+def test_a_new_model_trains_only_itself_and_a_new_champion_is_found(project: Repository) -> None:
+    changed = project.params()
+    changed["models"]["better"] = synthetic.recipe(network="cnn_avgpool", epochs=4)
+    project.write_params(changed)
+    again = [stage for stage, outcome in project.repro().items() if outcome == "ran"]
+    assert again == ["train@better", "evaluate@better", "report", "publish"]
+    assert project.published()["versions"] == 3
+
+
+def test_a_removed_model_leaves_a_clear_error(project: Repository) -> None:
+    changed = project.params()
+    del changed["models"]["weak"]
+    project.write_params(changed)
+    output = project.run("mnist", "repro", code=1)
+    assert "rm -r metrics/models/weak.json models/weak" in output
+    assert "Traceback" not in output
+
+
+def test_a_failed_stage_shows_its_output_and_spares_the_rest(project: Repository) -> None:
+    changed = project.params()
+    changed["models"]["weak"]["optimizer"]["learning_rate"] = 1e30
+    project.write_params(changed)
+    output = project.run("mnist", "repro", code=1)
+    assert "epoch 1, batch" in output
+    assert "train@weak failed" in output
+    assert not (project.path / "models" / "weak").exists()

@@ -1,0 +1,111 @@
+"""Publishing: one run and one version for each model and content, whatever happens in between."""
+
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mnist_pipeline import dataset, files
+from tests.repository import Repository, environment
+
+WHOLE = {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}
+
+
+def _only_publish(outcomes: dict[str, str]) -> bool:
+    return [stage for stage, outcome in outcomes.items() if outcome != "unchanged"] == ["publish"]
+
+
+def test_called_twice_adds_nothing(project: Repository) -> None:
+    project.run("mnist", "publish")
+    project.run("mnist", "publish")
+    assert project.published() == WHOLE
+
+
+def test_after_the_store_was_deleted_it_is_filled_again(project: Repository) -> None:
+    assert _only_publish(project.repro())
+    (project.path / ".mlflow" / "mlflow.db").unlink()
+    assert _only_publish(project.repro())
+    shutil.rmtree(project.path / ".mlflow")
+    assert _only_publish(project.repro())
+    assert project.published() == WHOLE
+
+
+def test_killed_halfway_it_completes_what_is_missing(project: Repository) -> None:
+    moments = random.Random(1)  # noqa: S311
+    for _ in range(4):
+        process = subprocess.Popen(
+            ["mnist", "publish"],
+            cwd=project.path,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(moments.uniform(1.5, 7))
+        process.kill()
+        process.wait()
+    project.run("mnist", "publish")
+    assert project.published() == WHOLE
+
+
+def test_an_unreachable_store_stops_only_publish(project: Repository) -> None:
+    changed = project.params()
+    changed["models"]["weak"]["epochs"] = 2
+    project.write_params(changed)
+    address = "http://user:secret@127.0.0.1:9"
+    output = project.run("mnist", "repro", code=1, MLFLOW_TRACKING_URI=address)
+    assert "http://127.0.0.1:9" in output
+    assert "secret" not in output
+    assert "Traceback" not in output
+    assert _only_publish(project.repro())
+
+
+def test_an_experiment_is_recorded_but_never_champion(project: Repository) -> None:
+    project.repro()
+    code = project.path / "src/mnist_pipeline/reporting.py"
+    code.write_text(
+        code.read_text(encoding="utf-8").replace('"best": chosen', '"edited": 1, "best": chosen'), encoding="utf-8"
+    )
+    better = "models.weak.optimizer={name: adam, learning_rate: 0.02}"
+    project.run(
+        "dvc", "exp", "run", "--temp", "--name", "trial", "--set-param", better, "--set-param", "models.weak.epochs=6"
+    )
+    assert project.champion() == "plain"
+    tags = project.query("SELECT DISTINCT key, value FROM tags WHERE key = 'dvc.experiment'")
+    assert tags == [("dvc.experiment", "trial")]
+    assert project.published()["versions"] == 3
+
+    project.run("git", "checkout", "--quiet", ".")
+    project.run("dvc", "exp", "apply", "trial")
+    assert '"edited": 1' in (project.path / "metrics/summary.json").read_text(encoding="utf-8")
+    assert _only_publish(project.repro())
+    assert project.published()["versions"] == 3
+
+
+def test_a_clone_uses_its_own_code(project: Repository, tmp_path: Path) -> None:
+    clone = project.clone(tmp_path / "clone")
+    code = clone.path / "src/mnist_pipeline/sources.py"
+    code.write_text(code.read_text(encoding="utf-8") + '\nprint("edited here")\n', encoding="utf-8")
+    assert "edited here" in clone.run("dvc", "repro", "download")
+
+
+@pytest.mark.parametrize(("saw_validation_images", "champion"), [(False, "weak"), (True, "plain")])
+def test_a_model_trained_on_validation_images_is_no_candidate(
+    project: Repository, saw_validation_images: bool, champion: str
+) -> None:
+    """The weak model is given the highest validation accuracy; it wins unless its card says what it was trained on."""
+    _edit(project.path / "metrics/models/weak.json", validation_accuracy=1.0)
+    _edit(project.path / "metrics/models/plain.json", validation_accuracy=0.9)
+    if saw_validation_images:
+        everything = dataset.digest(torch.arange(400))
+        _edit(project.path / "models/weak/model.json", training_images=400, training_images_sha256=everything)
+    project.run("mnist", "publish")
+    assert project.champion() == champion
+
+
+def _edit(path: Path, **changes: Any) -> None:
+    files.write_json(path, files.read_json(path) | changes)

@@ -1,0 +1,74 @@
+"""What is said about a model comes from the files of a built pipeline; two results are the same if their bytes are."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline import files, lockfile, paths, record
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.record import Record
+from tests.repository import Repository
+
+
+@pytest.fixture
+def plain(built: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+    monkeypatch.chdir(built)
+    return record.gather("plain", lockfile.load())
+
+
+def test_params_are_the_recipe_the_seeds_and_the_runtime(plain: Record) -> None:
+    assert plain.params["optimizer.learning_rate"] == "0.01"
+    assert plain.params["seed"] == "1"
+    assert plain.params["split.validation"] == "50"
+    assert plain.params["runtime.device"] == "cpu"
+    assert "augmentation" not in plain.params
+
+
+def test_metrics_have_images_seen_as_steps(plain: Record) -> None:
+    assert [step for name, _, step in plain.metrics if name == "validation_accuracy"] == [350, 700]
+    assert next(step for name, _, step in plain.metrics if name == "batch_loss") == 128
+    assert {name: step for name, _, step in plain.metrics}["test_accuracy"] == 700
+    assert {"training_seconds", "images_per_second"} <= {name for name, _, _ in plain.metrics}
+
+
+def test_the_time_of_other_weights_is_not_taken_for_theirs(
+    project: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.path)
+    files.write_json(paths.timing("plain"), {"weights_sha256": "0", "training_seconds": 1.0})
+    assert "training_seconds" not in {name for name, _, _ in record.gather("plain", lockfile.load()).metrics}
+
+
+def test_content_depends_on_every_output(plain: Record) -> None:
+    for path in plain.outputs:
+        changed = dataclasses.replace(plain, outputs=plain.outputs | {path: "0" * 32})
+        assert changed.content != plain.content
+
+
+def test_tags_lead_back_to_the_lock_and_to_git(plain: Record) -> None:
+    assert plain.tags["md5:models/plain"] == plain.outputs["models/plain"]
+    assert len(plain.tags["git.commit"]) == 40
+    assert plain.tags["git.dirty"] in ("true", "false")
+
+
+def test_the_description_says_data_recipe_and_accuracy_with_interval(plain: Record) -> None:
+    for words in ("350 images of tiny", "2 epochs in batches of 64", "adam at 0.01", "Test accuracy", "interval"):
+        assert words in plain.description
+
+
+def test_an_experiment_is_no_candidate(plain: Record) -> None:
+    assert plain.is_candidate
+    assert not dataclasses.replace(plain, tags=plain.tags | {"dvc.experiment": "trial"}).is_candidate
+
+
+def test_more_accuracy_ranks_higher_then_fewer_parameters(plain: Record) -> None:
+    better = dataclasses.replace(plain, figures=plain.figures | {"validation_accuracy": 1.5})
+    larger = dataclasses.replace(plain, card=plain.card.model_copy(update={"parameters": 10**9}))
+    assert larger.rank < plain.rank < better.rank
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_model_that_was_never_built_is_named() -> None:
+    with pytest.raises(PipelineError, match="no stage train@missing"):
+        record.gather("missing", lockfile.load())

@@ -1,0 +1,50 @@
+"""The same bits again: in another process, in another folder; and the first losses of every shipped recipe."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from mnist_pipeline import files, machine, params
+from tests import golden, synthetic
+from tests.repository import ROOT, environment
+
+SHIPPED = params.load(ROOT / "params.yaml")
+TOLERANCE = 0.05  # where the instructions are others, losses drift apart, but slowly
+
+
+@pytest.mark.parametrize("model", SHIPPED.models)
+def test_first_losses_are_the_golden_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = golden.first_losses(golden.real_training_set(SHIPPED), SHIPPED, model)
+    written = files.read_json(golden.FILE)
+    if written["machine"] == machine.describe():
+        assert found == written["losses"][model]
+    else:
+        assert found == pytest.approx(written["losses"][model], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("network", ["mlp_28", "cnn_avgpool"])
+def test_two_processes_in_two_folders_write_the_same_bytes(workspace: Path, published: Path, network: str) -> None:
+    """The second one with another thread setting in its environment, which must not matter."""
+    augmented = synthetic.recipe(network=network, epochs=2, augmentation={"rotation": 10.0, "translation": 0.1})
+    settings = synthetic.params(synthetic.data_params(published, ["nowhere"]), models={"small": augmented})
+    YAML().dump(settings, workspace / "params.yaml")
+    other = Path(shutil.copytree(workspace, workspace / "other"))
+    for folder, threads in ((workspace, "1"), (other, "2")):
+        command = [sys.executable, str(ROOT / "stages" / "train.py"), "small"]
+        subprocess.run(command, cwd=folder, env=environment(OMP_NUM_THREADS=threads), check=True, capture_output=True)
+    written = [path.relative_to(other) for part in ("models", "results") for path in (other / part).rglob("*.*")]
+    assert len(written) == 5
+    assert all((workspace / path).read_bytes() == (other / path).read_bytes() for path in written)
+
+
+def test_a_stage_without_the_packages_says_what_to_do() -> None:
+    command = [sys.executable, "-S", str(ROOT / "stages" / "train.py"), "small"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "make setup" in done.stderr
+    assert "Traceback" not in done.stderr
