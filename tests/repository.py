@@ -1,6 +1,7 @@
 """A small repository of this project, for tests that run the real DVC and the real MLflow in it."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -44,8 +45,7 @@ class Repository:
     def repro(self, code: int = 0, **changes: str) -> dict[str, str]:
         """`mnist repro`; returns how each stage went: ran, unchanged, restored or failed."""
         output = self.run("mnist", "repro", code=code, **changes)
-        lines = [line.split() for line in output.splitlines()]
-        return {words[0]: words[1] for words in lines if len(words) > 1 and words[1] in OUTCOMES}
+        return outcomes(output)
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "--all")
@@ -91,7 +91,9 @@ class Repository:
         return str(self.query(f"{tag} WHERE a.alias = 'champion' AND t.key = 'model'")[0][0])
 
 
-OUTCOMES = ("ran", "unchanged", "restored", "failed")
+def outcomes(output: str) -> dict[str, str]:
+    """What `mnist repro` printed of each stage: its name, and how it went."""
+    return dict(re.findall(r"^(\S+) +(ran|unchanged|restored|failed)\b", output, flags=re.MULTILINE))
 
 
 def create(path: Path, params: Any) -> Repository:

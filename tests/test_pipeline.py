@@ -4,14 +4,15 @@ from pathlib import Path
 
 from tests import synthetic
 from tests.conftest import MODELS
-from tests.repository import Repository
+from tests.repository import Repository, outcomes
 
 STAGES = ["download", "verify", *(f"{stage}@{model}" for stage in ("train", "evaluate") for model in MODELS)]
 
 
 def test_from_nothing_every_stage_runs_once(built: Path) -> None:
-    lines = [line.split()[:2] for line in (built / "output.txt").read_text(encoding="utf-8").splitlines()]
-    assert sorted(lines) == sorted([stage, "ran"] for stage in [*STAGES, "report", "publish"])
+    output = (built / "output.txt").read_text(encoding="utf-8")
+    assert outcomes(output) == dict.fromkeys([*STAGES, "report", "publish"], "ran")
+    assert f"{len(STAGES) + 2} stages ran" in output
     published = Repository(built).published()
     assert published == {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}
     assert Repository(built).champion() == "plain"
@@ -35,14 +36,6 @@ def test_plain_dvc_repro_in_a_clone_leaves_the_same_lock(built: Path, tmp_path: 
     assert clone.status() == ""
 
 
-def test_parallel_repro_of_a_forced_clone_leaves_the_same_lock(built: Path, tmp_path: Path) -> None:
-    clone = Repository(built).clone(tmp_path / "clone")
-    (clone.path / "dvc.lock").unlink()
-    assert set(clone.repro().values()) == {"ran"}
-    assert clone.lock() == Repository(built).lock()
-    assert clone.status() == ""
-
-
 def test_after_push_and_pull_a_clone_only_publishes(project: Repository, tmp_path: Path) -> None:
     project.run("dvc", "remote", "add", "--default", "folder", str(tmp_path / "remote"))
     project.commit("A remote")
@@ -54,12 +47,18 @@ def test_after_push_and_pull_a_clone_only_publishes(project: Repository, tmp_pat
     assert clone.status() == ""
 
 
-def test_a_changed_key_reruns_only_its_model(project: Repository) -> None:
+def test_a_changed_key_reruns_only_its_model_and_the_old_value_is_restored(project: Repository) -> None:
+    before, lock = project.params(), project.lock()
     changed = project.params()
     changed["models"]["weak"]["optimizer"]["learning_rate"] = 2e-4
     project.write_params(changed)
     again = [stage for stage, outcome in project.repro().items() if outcome == "ran"]
     assert again == ["train@weak", "evaluate@weak", "report", "publish"]
+    project.write_params(before)
+    back = {stage: outcome for stage, outcome in project.repro().items() if outcome != "unchanged"}
+    assert back == {"train@weak": "restored", "evaluate@weak": "restored", "report": "ran", "publish": "ran"}
+    assert project.lock() == lock
+    assert project.published() == {"runs": 3, "unfinished": 0, "models": 3, "versions": 3}
 
 
 def test_a_new_model_trains_only_itself_and_a_new_champion_is_found(project: Repository) -> None:

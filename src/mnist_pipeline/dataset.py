@@ -4,6 +4,7 @@ Nothing here copies the data set: it may be larger than memory.
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,9 @@ def test_set() -> Dataset:
 
 def load(images: Path, labels: Path) -> Dataset:
     """Both files memory-mapped. Raises PipelineError when one is missing or damaged."""
-    return Dataset(torch.from_numpy(idx.read(images)), torch.from_numpy(idx.read(labels)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nor is it ever written
+        return Dataset(torch.from_numpy(idx.read(images)), torch.from_numpy(idx.read(labels)))
 
 
 def scale(images: Tensor, scaling: Scaling) -> Tensor:

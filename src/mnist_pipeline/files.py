@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from mnist_pipeline.errors import PipelineError
+
 
 def write_json(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -14,7 +16,15 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What a JSON file holds. Raises PipelineError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not found; run `make repro` first") from None
+    except ValueError as error:
+        raise PipelineError(
+            f"{path}: not valid JSON ({error}); get it back with `git checkout` or `dvc pull`"
+        ) from None
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -132,7 +132,7 @@ def read(path: Path) -> Bytes:
         shape = tuple(field.value for field in fields[1:])
         if path.stat().st_size != expected_bytes(shape):
             raise PipelineError(f"{path}: length: expected {expected_bytes(shape)}, found {path.stat().st_size}")
-        return np.memmap(path, np.uint8, "c", 4 + 4 * len(shape), shape)
+        return np.memmap(path, np.uint8, "r", 4 + 4 * len(shape), shape)
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found; run `make repro` or `dvc repro verify` first") from None
 

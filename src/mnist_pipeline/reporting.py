@@ -53,9 +53,7 @@ def best(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def read_best() -> str:
-    """The model that best.json names. Raises PipelineError when the file is missing."""
-    if not paths.BEST.exists():
-        raise PipelineError(f"{paths.BEST}: not found; run `make repro` first")
+    """The model that best.json names. Raises PipelineError when the file is missing or damaged."""
     return str(read_json(paths.BEST)["model"])
 
 

@@ -32,6 +32,8 @@ def download(data: Data, folder: Path) -> dict[str, str]:
     unreachable: dict[str, str] = {}
     served: dict[str, str] = {}
     for _, file in data.files:
+        if file.sha256 is None:
+            (folder / file.file).unlink(missing_ok=True)  # nothing tells whether an earlier one is still the right one
         served[file.file] = _from_first(data.sources, file, folder, unreachable)
         print(f"{file.file}: from {served[file.file]}", flush=True)
     return served

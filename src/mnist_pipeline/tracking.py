@@ -24,6 +24,7 @@ from mlflow.entities.logged_model_status import LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 from sqlalchemy.exc import SQLAlchemyError
@@ -71,12 +72,25 @@ def connection() -> Iterator[MlflowClient]:
         with FileLock(lock):
             if uri.startswith(("http://", "https://")):
                 requests.get(f"{uri.rstrip('/')}/health", timeout=5).raise_for_status()
+            if uri.startswith("sqlite:///"):
+                _create_database(Path(uri.removeprefix("sqlite:///")))
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
             yield MlflowClient()
     except (MlflowException, requests.RequestException, SQLAlchemyError) as error:
         cause = str(error).replace(uri, shown(uri)).splitlines()[0]
         raise PipelineError(f"MLflow's store at {shown(uri)} (MLFLOW_TRACKING_URI): {cause}") from None
+
+
+def _create_database(database: Path) -> None:
+    """Make a fresh store beside its place and move it there: one killed while it makes its tables can't be mended."""
+    if database.exists():
+        return
+    temporary = database.with_name(database.name + ".part")
+    temporary.unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{temporary}", (database.parent / "artifacts").as_uri())
+    store.engine.dispose()
+    temporary.replace(database)
 
 
 def publish(models: list[str]) -> None:

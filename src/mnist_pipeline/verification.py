@@ -1,5 +1,6 @@
 """From published files to checked IDX files, and what there is to know about the data."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,17 @@ class Checked:
 def verify(data: Data, raw: Path) -> dict[str, Checked]:
     """Decompress the four files into `data/idx` and check all that the format and params.yaml promise.
 
-    Raises PipelineError that names the file, the field, what was expected and what was found.
+    Raises PipelineError that names the file, the field, what was expected and what was found; nothing is left then.
     """
     paths.IDX.mkdir(parents=True, exist_ok=True)
+    try:
+        return _verify(data, raw)
+    except PipelineError:
+        shutil.rmtree(paths.IDX)
+        raise
+
+
+def _verify(data: Data, raw: Path) -> dict[str, Checked]:
     files, image = data.files, (idx.SIZE, idx.SIZE)
     checked = {
         "training_images": _check(raw, files.training_images, paths.TRAINING_IMAGES, (data.training, *image)),
