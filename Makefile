@@ -7,6 +7,7 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
 PORT ?= 5000
 export PATH := $(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
 
 .PHONY: repro test check verify-lock setup ui lock clean help
 
@@ -23,8 +24,8 @@ check: setup ## style, types, and that dvc.lock is current
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@stale=$$(dvc repro --dry --allow-missing | grep "Running stage"); \
-	if [ -n "$$stale" ]; then echo "dvc.lock is not current; run make repro and commit it:"; echo "$$stale"; exit 1; fi
+	@plan=$$(dvc repro --dry --allow-missing) || { echo "$$plan"; exit 1; }; \
+	if echo "$$plan" | grep "Running stage"; then echo "dvc.lock is not current; run make repro and commit it"; exit 1; fi
 
 verify-lock: setup ## hold the results of a fresh run against the committed ones
 	@python .ci/compare.py
@@ -35,11 +36,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
 	{ echo "error: Python 3.11 is needed; found: $$($(PYTHON) --version 2>&1). Name yours with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
-	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	.venv/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
+	@test -n "$$MLFLOW_TRACKING_URI" || test -e .mlflow/mlflow.db || { echo "nothing is published yet: make repro"; exit 1; }
 	@mlflow ui --host 127.0.0.1 --port $(PORT) \
 	--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/.mlflow/mlflow.db}"
 

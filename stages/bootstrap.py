@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-NEEDED = ("torch", "pydantic", "ruamel.yaml", "safetensors", "pandas")
+NEEDED = ("torch", "pydantic", "ruamel", "safetensors", "pandas")
 
-if sys.version_info < (3, 11) or not all(map(importlib.util.find_spec, NEEDED)):
+if sys.version_info[:2] != (3, 11) or not all(map(importlib.util.find_spec, NEEDED)):
     sys.exit(
         "error: " + sys.executable + " does not have this project's packages.\n"
         "Run `make repro`, or `make setup` once and then, before `dvc repro`: "

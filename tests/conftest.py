@@ -27,6 +27,7 @@ def _seed() -> None:
     """Every test starts from the same random state, on one thread, whatever ran before it."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
+    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,16 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("src", "stages", "dvc.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", ".gitignore", "Makefile")
+PARTS = (
+    "src",
+    "stages",
+    "dvc.yaml",
+    ".dvc/config",
+    ".dvc/plots",
+    ".dvcignore",
+    ".gitignore",
+    "data/archive/mnist/README.md",
+)
 ALIEN = ("MLFLOW_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_")
 
 

@@ -69,7 +69,7 @@ def recipe(**changes: Any) -> dict[str, Any]:
     return {
         "network": "mlp_28",
         "scaling": {"mean": 0.2, "std": 0.3},
-        "optimizer": {"name": "adam", "learning_rate": 0.01},
+        "optimizer": {"name": "adamw", "learning_rate": 0.01},
         "schedule": {"name": "one_cycle"},
         "batch": 64,
         "epochs": 1,

@@ -1,5 +1,7 @@
 """Figures hold the data they were given, in the right places; their files depend on nothing else."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from matplotlib.text import Annotation
 
 from mnist_pipeline import figures
 from tests import synthetic
+from tests.repository import ROOT, environment
 
 HISTORY = pd.DataFrame(
     {
@@ -172,3 +175,16 @@ def test_the_same_figure_is_saved_as_the_same_bytes(tmp_path: Path) -> None:
     assert content == (tmp_path / "two" / "curves.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert b"Matplotlib" not in content
+
+
+def test_a_matplotlibrc_of_the_user_changes_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("savefig.facecolor: red\nfont.size: 20\n", encoding="utf-8")
+    code = (
+        "import numpy, pathlib; from mnist_pipeline import figures; "
+        "figures.save(figures.confusion_matrix(numpy.eye(10, dtype=int), 'small'), pathlib.Path('found.png'))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT / "src")), check=True
+    )
+    figures.save(figures.confusion_matrix(np.eye(10, dtype=int), "small"), tmp_path / "expected.png")
+    assert (tmp_path / "found.png").read_bytes() == (tmp_path / "expected.png").read_bytes()

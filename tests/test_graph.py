@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_pipeline.params import Params
+from mnist_pipeline.params import Params, Strict
 from tests.repository import ROOT
 
 PACKAGE = "src/mnist_pipeline"
@@ -26,9 +26,14 @@ def _imports(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names} | {"__init__"}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_pipeline."):
             names |= {str(node.module).split(".", 1)[1], "__init__"}
-        elif isinstance(node, ast.Import) and any(alias.name == "bootstrap" for alias in node.names):
-            names.add("bootstrap")
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.removeprefix("mnist_pipeline.") for alias in node.names if _is_ours(alias.name)}
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative imports are not followed here"
     return {_file(name) for name in names}
+
+
+def _is_ours(module: str) -> bool:
+    return module == "bootstrap" or module.startswith("mnist_pipeline.")
 
 
 def _file(name: str) -> str:
@@ -75,6 +80,24 @@ def _reads(stage: str) -> set[str]:
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("settings", "params.load()"):
                 found.add("models" if node.attr == "recipe" else node.attr)
     return found
+
+
+def test_every_key_below_is_read_somewhere_in_the_library() -> None:
+    sources = [path for path in (ROOT / PACKAGE).rglob("*.py") if path.stem != "params"]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sources]
+    read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    keys = {
+        name
+        for model in Strict.__subclasses__()
+        if model.__module__ == "mnist_pipeline.params"
+        for name in model.model_fields
+    }
+    assert keys - read - {"device", "name"} == set()
+
+
+def test_a_network_imports_nothing_of_the_project() -> None:
+    for path in (ROOT / PACKAGE / "networks").glob("*.py"):
+        assert path.stem == "__init__" or _imports(path) == set()
 
 
 def test_the_graph_is_short() -> None:

@@ -37,6 +37,13 @@ def test_a_stage_that_never_ran_is_named(content: str | None, tmp_path: Path) ->
         lockfile.load(lock).outputs("train@large")
 
 
+def test_digests_of_files_and_folders_are_those_of_dvc(built: Path) -> None:
+    lock = lockfile.load(built / "dvc.lock")
+    assert lock.check("train@plain") == lock.outputs("train@plain")
+    assert lock.check("evaluate@plain") == lock.outputs("evaluate@plain")
+    assert lockfile.md5(built / "nothing") == ""
+
+
 def test_a_merge_conflict_is_named(tmp_path: Path) -> None:
     lock = tmp_path / "dvc.lock"
     lock.write_text(f"<<<<<<< HEAD\n{LOCK}=======\n{LOCK}>>>>>>> other\n", "utf-8")

@@ -1,5 +1,7 @@
 """The networks: parameters as counted by hand, logits for any number of images, clear errors."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -42,5 +44,23 @@ def test_an_unknown_network_is_named(name: str) -> None:
     ],
 )
 def test_an_option_that_a_network_does_not_take_is_named(name: str, option: str, value: networks.Option) -> None:
-    with pytest.raises(PipelineError, match=f"network '{name}' does not take the options {{'{option}': "):
+    with pytest.raises(PipelineError, match=rf"networks/{name}.py: network\(\*\*{{'{option}': .*\) does not work: "):
         networks.build(name, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("code", "complaint"),
+    [
+        ("", "has no attribute 'network'"),
+        ("from torch import nn\ndef network(): return nn.Linear(28, 10)", "expected logits of shape .2, 10., found"),
+        ("from torch import nn\ndef network(): return nn.Linear(9, 10)", "does not work"),
+    ],
+)
+def test_a_faulty_new_network_is_explained(
+    code: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"faulty_{abs(hash(code))}"
+    (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(networks, "__path__", [str(tmp_path)])
+    with pytest.raises(PipelineError, match=f"networks/{name}.py: .*{complaint}"):
+        networks.build(name)

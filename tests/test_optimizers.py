@@ -15,8 +15,8 @@ def build(**optimizer: Any) -> torch.optim.Optimizer:
     return optimizers.build(nn.Linear(2, 2), synthetic.checked_recipe(optimizer=optimizer).optimizer)
 
 
-def test_adam_takes_the_values_of_the_recipe() -> None:
-    optimizer = build(name="adam", learning_rate=0.25, betas=[0.8, 0.99], weight_decay=0.5)
+def test_adamw_takes_the_values_of_the_recipe() -> None:
+    optimizer = build(name="adamw", learning_rate=0.25, betas=[0.8, 0.99], weight_decay=0.5)
     assert isinstance(optimizer, torch.optim.AdamW)
     values = {key: optimizer.param_groups[0][key] for key in ("lr", "betas", "weight_decay")}
     assert values == {"lr": 0.25, "betas": (0.8, 0.99), "weight_decay": 0.5}
@@ -29,7 +29,7 @@ def test_sgd_takes_the_values_of_the_recipe() -> None:
     assert values == {"lr": 0.25, "momentum": 0.9, "nesterov": True, "weight_decay": 0.5}
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_an_optimizer_moves_every_weight_against_its_gradient(name: str) -> None:
     network = nn.Linear(2, 2)
     spec = synthetic.checked_recipe(optimizer={"name": name, "learning_rate": 0.25}).optimizer

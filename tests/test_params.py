@@ -13,7 +13,7 @@ from mnist_pipeline.params import SGD, Params
 from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
-ADAM: dict[str, Any] = {"name": "adam", "learning_rate": 0.01}
+ADAM: dict[str, Any] = {"name": "adamw", "learning_rate": 0.01}
 ONE_FILE = {"file": "a.gz"}
 
 
@@ -55,7 +55,7 @@ def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ("models.small.scaling.mean", float("inf"), "models.small.scaling.mean: found inf, expected: "),
         ("models.small.optimizer", ADAM | {"name": "adan"}, "models.small.optimizer: found {'name': 'adan'"),
         ("models.small.optimizer", ADAM | {"betas": [0.9, 1.0]}, "models.small.optimizer.betas.1: found 1.0, "),
-        ("models.small.optimizer", {"name": "adam"}, "key models.small.optimizer.learning_rate is missing"),
+        ("models.small.optimizer", {"name": "adamw"}, "key models.small.optimizer.learning_rate is missing"),
         (
             "models.small.optimizer",
             {"name": "sgd", "learning_rate": 0.1, "nesterov": True},

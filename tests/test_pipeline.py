@@ -1,5 +1,6 @@
 """The whole pipeline, small: real DVC, a real MLflow store, data from a local server with a broken mirror before it."""
 
+import shutil
 from pathlib import Path
 
 from tests import synthetic
@@ -26,14 +27,21 @@ def test_again_nothing_runs_and_nothing_is_added(project: Repository) -> None:
     assert project.status() == ""
 
 
-def test_plain_dvc_repro_in_a_clone_leaves_the_same_lock(built: Path, tmp_path: Path) -> None:
+def test_a_source_that_is_passed_over_is_in_the_log_of_the_stage(built: Path) -> None:
+    log = (built / ".logs" / "download.log").read_text(encoding="utf-8")
+    assert "passed over" in log
+    assert "404" in log
+    assert "t10k-labels-idx1-ubyte.gz: from http://127.0.0.1" in log
+
+
+def test_plain_dvc_repro_in_a_fresh_clone_leaves_the_same_lock(built: Path, tmp_path: Path) -> None:
     clone = Repository(built).clone(tmp_path / "clone")
     (clone.path / "dvc.lock").unlink()
     output = clone.run("dvc", "repro")
     assert output.count("Running stage") == len(STAGES) + 2
-    assert "passed over" in output
     assert clone.lock() == Repository(built).lock()
     assert clone.status() == ""
+    assert clone.published() == Repository(built).published()
 
 
 def test_after_push_and_pull_a_clone_only_publishes(project: Repository, tmp_path: Path) -> None:
@@ -61,13 +69,29 @@ def test_a_changed_key_reruns_only_its_model_and_the_old_value_is_restored(proje
     assert project.published() == {"runs": 3, "unfinished": 0, "models": 3, "versions": 3}
 
 
-def test_a_new_model_trains_only_itself_and_a_new_champion_is_found(project: Repository) -> None:
+def test_a_new_model_trains_only_itself_and_dvc_repro_books_it_alike(project: Repository, tmp_path: Path) -> None:
     changed = project.params()
-    changed["models"]["better"] = synthetic.recipe(network="cnn_avgpool", epochs=4)
+    changed["models"]["new"] = synthetic.recipe(network="cnn_avgpool")
     project.write_params(changed)
     again = [stage for stage, outcome in project.repro().items() if outcome == "ran"]
-    assert again == ["train@better", "evaluate@better", "report", "publish"]
+    assert again == ["train@new", "evaluate@new", "report", "publish"]
     assert project.published()["versions"] == 3
+
+    other = Repository(Path(shutil.copytree(project.path, tmp_path / "other", ignore=shutil.ignore_patterns("tmp"))))
+    other.run("git", "checkout", "--quiet", "dvc.lock")
+    other.run("dvc", "repro")
+    assert other.lock() == project.lock()
+
+
+def test_a_network_that_is_not_there_stops_its_stage_alone(project: Repository) -> None:
+    changed = project.params()
+    changed["models"]["weak"]["network"] = "nothing"
+    project.write_params(changed)
+    output = project.run("mnist", "repro", code=1)
+    assert outcomes(output)["train@weak"] == "failed"
+    assert "networks/nothing.py" in output
+    assert "not run: evaluate@weak, report, publish" in output
+    assert "Traceback" not in output
 
 
 def test_a_removed_model_leaves_a_clear_error(project: Repository) -> None:

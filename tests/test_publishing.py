@@ -1,16 +1,15 @@
 """Publishing: one run and one version for each model and content, whatever happens in between."""
 
-import random
-import subprocess
-import time
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from mnist_pipeline import dataset, files
-from tests.repository import Repository, environment
+from mnist_pipeline import dataset, files, lockfile
+from tests.repository import Repository
 
 WHOLE = {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}
 
@@ -30,21 +29,46 @@ def test_after_the_store_was_deleted_it_is_filled_again(project: Repository) -> 
     (project.path / ".mlflow" / "mlflow.db").unlink()
     assert _only_publish(project.repro())
     assert project.published() == WHOLE
+    shutil.rmtree(project.path / ".mlflow")
+    assert project.run("dvc", "repro").count("Running stage") == 1
+    assert project.published() == WHOLE
+
+
+KILLED = """
+import os, sys
+from mlflow.tracking import MlflowClient
+from mnist_pipeline import tracking
+
+calls, last = 0, int(sys.argv[1])
+def dying(method):
+    def call(*arguments, **named):
+        global calls
+        calls += 1
+        if calls > last:
+            os._exit(9)
+        return method(*arguments, **named)
+    return call
+
+for name in ("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifact", "create_model_version",
+             "create_registered_model", "set_terminated", "set_registered_model_alias"):
+    setattr(MlflowClient, name, dying(getattr(MlflowClient, name)))
+tracking.publish(["plain", "weak"])
+"""
 
 
 def test_killed_halfway_it_completes_what_is_missing(project: Repository) -> None:
-    moments = random.Random(1)  # noqa: S311
-    for _ in range(4):
-        process = subprocess.Popen(
-            ["mnist", "publish"],
-            cwd=project.path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(moments.uniform(1.5, 7))
-        process.kill()
-        process.wait()
+    """The process dies before the first, third, … of the calls that write; the next one goes on from there."""
+    for survived in (0, 2, 6, 8, 5, 12):
+        project.run(sys.executable, "-W", "ignore", "-c", KILLED, str(survived), code=9, PYTHONPATH="src")
+    project.run("mnist", "publish")
+    assert project.published() == WHOLE
+    assert project.champion() == "plain"
+
+
+def test_killed_while_the_store_is_made_it_makes_it_anew(project: Repository) -> None:
+    folder = project.path / ".mlflow"
+    folder.mkdir()
+    (folder / "mlflow.db.part").write_bytes(b"half a database")
     project.run("mnist", "publish")
     assert project.published() == WHOLE
 
@@ -67,7 +91,7 @@ def test_an_experiment_is_recorded_but_never_champion(project: Repository) -> No
     code.write_text(
         code.read_text(encoding="utf-8").replace('"best": chosen', '"edited": 1, "best": chosen'), encoding="utf-8"
     )
-    better = "models.weak.optimizer={name: adam, learning_rate: 0.02}"
+    better = "models.weak.optimizer={name: adamw, learning_rate: 0.02}"
     project.run(
         "dvc", "exp", "run", "--temp", "--name", "trial", "--set-param", better, "--set-param", "models.weak.epochs=6"
     )
@@ -95,14 +119,33 @@ def test_a_model_trained_on_validation_images_is_no_candidate(
     project: Repository, saw_validation_images: bool, champion: str
 ) -> None:
     """The weak model is given the highest validation accuracy; it wins unless its card says what it was trained on."""
-    _edit(project.path / "metrics/models/weak.json", validation_accuracy=1.0)
-    _edit(project.path / "metrics/models/plain.json", validation_accuracy=0.9)
+    _edit(project, "metrics/models/weak.json", validation_accuracy=1.0)
+    _edit(project, "metrics/models/plain.json", validation_accuracy=0.9)
     if saw_validation_images:
         everything = dataset.digest(torch.arange(400))
-        _edit(project.path / "models/weak/model.json", training_images=400, training_images_sha256=everything)
+        _edit(project, "models/weak/model.json", training_images=400, training_images_sha256=everything)
     project.run("mnist", "publish")
     assert project.champion() == champion
 
 
-def _edit(path: Path, **changes: Any) -> None:
+def test_files_that_dvc_lock_does_not_describe_are_not_published(project: Repository) -> None:
+    weights = project.path / "models/weak/weights.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    output = project.run("mnist", "publish", code=1)
+    assert "models/weak: expected md5" in output
+    assert "dvc checkout" in output
+    assert "Traceback" not in output
+
+
+def _edit(project: Repository, name: str, **changes: Any) -> None:
+    """Change a JSON file, and dvc.lock so that it describes the changed file."""
+    path, output = (
+        project.path / name,
+        project.path / "/".join(name.split("/")[:2] if "models/weak/" in name else [name]),
+    )
+    before = lockfile.md5(output)
+    path.chmod(0o644)
     files.write_json(path, files.read_json(path) | changes)
+    lock = project.path / "dvc.lock"
+    lock.write_text(lock.read_text(encoding="utf-8").replace(before, lockfile.md5(output)), encoding="utf-8")

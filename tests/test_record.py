@@ -53,7 +53,7 @@ def test_tags_lead_back_to_the_lock_and_to_git(plain: Record) -> None:
 
 
 def test_the_description_says_data_recipe_and_accuracy_with_interval(plain: Record) -> None:
-    for words in ("350 images of tiny", "2 epochs in batches of 64", "adam at 0.01", "Test accuracy", "interval"):
+    for words in ("350 images of tiny", "2 epochs in batches of 64", "adamw at 0.01", "Test accuracy", "interval"):
         assert words in plain.description
 
 

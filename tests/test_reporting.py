@@ -1,5 +1,6 @@
 """The leaderboard and the choice: by validation accuracy, never by the test set; leftovers are refused."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,10 @@ def table(**models: dict[str, Any]) -> pd.DataFrame:
     return reporting.read_metrics(list(models))
 
 
-def test_metrics_are_sorted_by_test_accuracy() -> None:
+def test_metrics_stand_in_the_order_of_params_and_the_leaderboard_in_that_of_test_accuracy() -> None:
     found = table(low={"test_accuracy": 0.5}, high={"test_accuracy": 0.99}, middle={})
-    assert list(found.index) == ["high", "middle", "low"]
+    assert list(found.index) == ["low", "high", "middle"]
+    assert re.findall(r"^\| (\w+)", reporting.leaderboard(found, "none"), re.MULTILINE)[1:] == ["high", "middle", "low"]
     assert found.loc["middle"].to_dict() == FIGURES
 
 
@@ -51,6 +53,10 @@ def test_the_best_is_chosen_on_validation_images_not_on_the_test_set() -> None:
 def test_ties_go_to_fewer_parameters() -> None:
     best = reporting.best(table(large={"parameters": 30000, "test_accuracy": 0.99}, small={"parameters": 9}))
     assert best["model"] == "small"
+
+
+def test_a_full_tie_goes_to_the_first_in_params_whatever_the_test_set_says() -> None:
+    assert reporting.best(table(first={}, second={"test_accuracy": 0.99}))["model"] == "first"
 
 
 def test_without_validation_images_nothing_can_be_chosen() -> None:

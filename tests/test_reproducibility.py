@@ -27,7 +27,7 @@ def test_first_losses_are_the_golden_ones(tmp_path: Path, monkeypatch: pytest.Mo
         assert found == pytest.approx(written["losses"][model], abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("network", ["mlp_28", "cnn_avgpool"])
+@pytest.mark.parametrize("network", ["mlp_28", "cnn_separable", "cnn_5x5"])
 def test_two_processes_in_two_folders_write_the_same_bytes(workspace: Path, published: Path, network: str) -> None:
     """The second one with another thread setting in its environment, which must not matter."""
     augmented = synthetic.recipe(network=network, epochs=2, augmentation={"rotation": 10.0, "translation": 0.1})

@@ -1,7 +1,6 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -25,18 +24,18 @@ app = typer.Typer(
 
 @app.command()
 def repro(
-    jobs: Annotated[int, typer.Option(min=1, help="Stages at once; default: one a core.")] = os.cpu_count() or 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Stages at once; default: as many as have cores.")] = None,
     record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
 ) -> None:
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
-    from mnist_pipeline import pipeline, recording
+    from mnist_pipeline import paths, pipeline, recording, store
 
-    _check_params()
-    pipeline.forget_lost_store()
+    settings = _check_params()
+    store.forget_stale_receipt()
     began = time.perf_counter()
-    ran = pipeline.repro(jobs, recording.seconds())
-    took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "everything is up to date"
-    print(f"{took}; see: mnist leaderboard, make ui")
+    ran = pipeline.repro(jobs or settings.runtime.default_jobs(), recording.seconds())
+    took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
+    print(f"{took}; see: mnist leaderboard, make ui, and what each stage printed in {paths.LOGS}/")
     if record:
         recording.write(ran)
 
@@ -94,10 +93,10 @@ def data(
 def publish() -> None:
     """Put every model into MLflow, as the stage of that name does; what is there already stays as it is."""
     settings = _check_params()
-    from mnist_pipeline import tracking
+    from mnist_pipeline import store, tracking
 
     tracking.publish(list(settings.models))
-    print(f"published {len(settings.models)} models to {tracking.shown(tracking.address())}")
+    print(f"published {len(settings.models)} models to {store.shown(store.address())}")
 
 
 def _check_params() -> "Params":

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+
+matplotlib.rcdefaults()  # whatever matplotlibrc a user has: the bytes of a picture must not depend on it
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]

@@ -20,9 +20,8 @@ COLUMNS = [
 
 
 def write(rows: list[Row], path: Path) -> None:
-    """Write the rows as CSV; what a row does not have stays empty, a column that no row has is left out."""
-    table = pd.DataFrame(rows).reindex(columns=COLUMNS).dropna(axis="columns", how="all")
-    write_csv(path, table)
+    """Write the rows as CSV; what a row does not have stays empty."""
+    write_csv(path, pd.DataFrame(rows).reindex(columns=COLUMNS))
 
 
 def read(path: Path) -> pd.DataFrame:

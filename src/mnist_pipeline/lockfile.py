@@ -1,5 +1,7 @@
 """What dvc.lock says, read as plain YAML: which bytes each stage left. DVC itself is not needed for that."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,18 @@ class Lock:
             raise PipelineError(f"{self.path}: no stage {stage}; run `make repro` or `dvc repro` first")
         return {out["path"]: out["md5"] for out in self.stages[stage]["outs"]}
 
+    def check(self, stage: str) -> dict[str, str]:
+        """The outputs of a stage. Raises PipelineError when a file is not the one that dvc.lock describes."""
+        outputs = self.outputs(stage)
+        for path, expected in outputs.items():
+            found = md5(self.path.parent / path)
+            if found != expected:
+                raise PipelineError(
+                    f"{path}: expected md5 {expected} as in {self.path}, found {found or 'no such file'}; "
+                    "run `make repro`, or `dvc checkout` to get back what dvc.lock describes"
+                )
+        return outputs
+
 
 def load(path: Path = LOCK) -> Lock:
     """Read a dvc.lock; one that is missing or empty has no stages. Raises PipelineError when it is no YAML."""
@@ -33,3 +47,16 @@ def load(path: Path = LOCK) -> Lock:
     except YAMLError as error:
         raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return Lock(path, content.get("stages", {}))
+
+
+def md5(path: Path) -> str:
+    """What DVC writes into dvc.lock for a file or a folder; empty when there is none.
+
+    A folder's is the md5 of a JSON list of its files with theirs, sorted by path, with `.dir` behind it.
+    """
+    if path.is_file():
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    files = {file.relative_to(path): md5(file) for file in path.rglob("*") if file.is_file()}
+    listed = [{"md5": digest, "relpath": name.as_posix()} for name, digest in files.items()]
+    listed.sort(key=lambda entry: entry["relpath"])
+    return hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest() + ".dir" if listed else ""

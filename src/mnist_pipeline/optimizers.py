@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from mnist_pipeline.params import SGD, Adam, Constant, OneCycle
+from mnist_pipeline.params import SGD, AdamW, Constant, OneCycle
 
 
-def build(network: nn.Module, spec: Adam | SGD) -> torch.optim.Optimizer:
+def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
     """The optimizer that `spec` names, over all weights of the network."""
     if isinstance(spec, SGD):
         return torch.optim.SGD(

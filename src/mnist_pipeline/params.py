@@ -4,6 +4,7 @@ Read with YAML 1.2, as DVC reads it, so that both see the same values (`1e-3` is
 """
 
 import difflib
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -51,7 +52,10 @@ class Data(Strict):
 
 
 class Split(Strict):
-    """Validation images drawn from the training files by a seed of their own; 0 keeps all for training."""
+    """Validation images drawn from the training files by a seed of their own;
+
+    0 keeps all for training; then `report` refuses, since nothing can be chosen.
+    """
 
     seed: int = Field(ge=0)
     validation: int = Field(ge=0)
@@ -63,6 +67,12 @@ class Runtime(Strict):
     device: Literal["cpu", "cuda", "mps"]
     threads: int = Field(ge=1)
 
+    def default_jobs(self) -> int:
+        """How many stages run at once: as many as have cores for their threads; one where they share an accelerator."""
+        affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+        return max(1, cores // self.threads) if self.device == "cpu" else 1
+
 
 class Scaling(Strict):
     """Pixels from 0–255 become (pixel / 255 - mean) / std."""
@@ -71,8 +81,10 @@ class Scaling(Strict):
     std: float = Field(gt=0)
 
 
-class Adam(Strict):
-    name: Literal["adam"]
+class AdamW(Strict):
+    """Adam with decoupled weight decay; with none, which is the default, it is Adam itself."""
+
+    name: Literal["adamw"]
     learning_rate: float = Field(gt=0)
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
     weight_decay: float = Field(0.0, ge=0)
@@ -121,7 +133,7 @@ class Recipe(Strict):
     options: dict[str, int | float | bool | str] = {}
     scaling: Scaling
     augmentation: Affine | None = None
-    optimizer: Annotated[Adam | SGD, Field(discriminator="name")]
+    optimizer: Annotated[AdamW | SGD, Field(discriminator="name")]
     schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch: int = Field(gt=0)

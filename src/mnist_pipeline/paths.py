@@ -24,7 +24,9 @@ TEST = Path("results/test")
 STORE = Path(".mlflow")
 DATABASE = STORE / "mlflow.db"
 RECEIPT = STORE / "receipt.json"
+PUBLISHED_TO = STORE / "published-to.json"
 TIMINGS = Path(".timings")
+LOGS = Path(".logs")
 RECORDED = Path("recorded.json")
 
 

@@ -7,9 +7,9 @@ a test holds the lock file of both ways against each other.
 
 import logging
 import os
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +23,7 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from dvc.rwlock import rwlock
 from dvc.stage.cache import RunCacheNotFoundError
-from dvc.stage.run import get_executable, prepare_kwargs
+from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 from mnist_pipeline import paths
@@ -50,12 +50,14 @@ def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
     try:
         with Repo() as repo:
             pipeline = Pipeline(repo)
-            with pipeline.ordered_lock():
+            with pipeline.ordered_lock(), pipeline.stopping():
                 undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
     except DvcException as error:
-        raise PipelineError(f"DVC: {' '.join(str(error).split())}") from error
-    if pipeline.failed:
-        raise PipelineError(f"{', '.join(pipeline.failed)} failed (see above); not run: {', '.join(undone)}")
+        raise PipelineError(f"DVC: {_one_line(error)}") from error
+    if undone:
+        skipped = [name for name in undone if name not in pipeline.failed]
+        after = f"; not run: {', '.join(skipped)}" if skipped else ""
+        raise PipelineError(f"{', '.join(pipeline.failed)} failed (see above){after}")
     return pipeline.core_seconds
 
 
@@ -67,20 +69,34 @@ class Pipeline(Work[Ran]):
         with repo.lock:
             graph = repo.index.graph
             stages = [stage for stage in plan_repro(graph) if stage.path_in_repo == "dvc.yaml"]
-            self.needs = {stage.addressing: {other.addressing for other in graph.successors(stage)} for stage in stages}
+            self.needs = {
+                stage.addressing: {other.addressing for other in graph.successors(stage) if other in stages}
+                for stage in stages
+            }
         self.stages = {stage.addressing: stage for stage in stages}
         self.locks: dict[str, ExitStack] = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.failed: list[str] = []
         self.changed_lock = False
         self.core_seconds: dict[str, float] = {}
 
     def begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
+        try:
+            return self._begin(name)
+        except (DvcException, OSError) as error:
+            ended = Ran(1, f"DVC: {_one_line(error)}", 0.0, 0.0)
+            return lambda: ended
+
+    def _begin(self, name: str) -> Callable[[], Ran] | None:
         stage = self.stages[name]
         with self._booking():
             if not stage.changed():
                 self._say(f"{name:24} unchanged")
                 return None
+            missing = [str(dep) for dep in stage.deps if not dep.exists]
+            if missing:
+                raise FileNotFoundError(f"{', '.join(missing)} is not there, but {name} depends on it")
             stage.remove_outs()
             try:
                 self.repo.stage_cache.restore(stage)
@@ -88,23 +104,29 @@ class Pipeline(Work[Ran]):
                 stage.save_deps()
                 self.locks[name] = self._lock_outputs(stage)
                 self._say()
-                return lambda: _run(stage)
+                return lambda: self._run(name)
             self._save(stage)
         self._say(f"{name:24} restored from the run cache")
         return None
 
     def finish(self, name: str, ran: Ran) -> bool:
         """Hash and book what a command left, or show what it printed."""
-        self.locks.pop(name).close()
+        self.locks.pop(name, ExitStack()).close()
         if ran.code != 0:
-            self._say(f"{name:24} failed with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
-            self.failed.append(name)
-            return False
-        with self._booking():
-            self._save(self.stages[name])
+            return self._fail(name, f"with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
+        try:
+            with self._booking():
+                self._save(self.stages[name])
+        except (DvcException, OSError) as error:
+            return self._fail(name, f"after it ran: {_one_line(error)}")
         self.core_seconds[name] = round(ran.core_seconds, 1)
         self._say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
         return True
+
+    def _fail(self, name: str, how: str) -> bool:
+        self.failed.append(name)
+        self._say(f"{name:24} failed {how}")
+        return False
 
     def _say(self, line: str = "") -> None:
         """One line a stage; below them, on a terminal, what is running now."""
@@ -140,6 +162,39 @@ class Pipeline(Work[Ran]):
         stage.dump(update_pipeline=False)
         self.changed_lock = True
 
+    def _run(self, name: str) -> Ran:
+        """Run a stage's command as DVC does, with its output kept in a file."""
+        began, stage = time.perf_counter(), self.stages[name]
+        log = Path(self.repo.root_dir) / paths.LOGS / f"{name}.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("wb") as output:
+            command = _make_cmd(get_executable(), stage.cmd)
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **prepare_kwargs(stage))
+            self.processes[name] = process
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        del self.processes[name]
+        seconds, text = time.perf_counter() - began, log.read_text(encoding="utf-8", errors="replace").rstrip()
+        return Ran(process.returncode, text, seconds, usage.ru_utime + usage.ru_stime)
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the running commands too; whatever happens, no output stays locked."""
+
+        def stop(*_: object) -> None:
+            for process in list(self.processes.values()):
+                process.terminate()
+            raise KeyboardInterrupt
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for lock in self.locks.values():
+                lock.close()
+
     @contextmanager
     def ordered_lock(self) -> Iterator[None]:
         """Leave the entries of dvc.lock in the order that `dvc repro` gives them, not as the stages happened to end."""
@@ -160,21 +215,5 @@ def _sort(lock: Path, order: list[str]) -> None:
                 entries[name] = entries.pop(name)
 
 
-def _run(stage: Any) -> Ran:
-    """Run a stage's command as DVC does, with its output kept for the case that it fails."""
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        command = [get_executable(), "-c", stage.cmd]
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **prepare_kwargs(stage))
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - began
-        output.seek(0)
-        text = output.read().decode(errors="replace").rstrip()
-    return Ran(process.returncode, text, seconds, usage.ru_utime + usage.ru_stime)
-
-
-def forget_lost_store() -> None:
-    """Delete the receipt of a local MLflow store that is no longer there, so that `publish` runs again."""
-    if paths.RECEIPT.exists() and not os.environ.get("MLFLOW_TRACKING_URI") and not paths.DATABASE.exists():
-        paths.RECEIPT.unlink()
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

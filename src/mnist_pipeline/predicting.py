@@ -43,10 +43,12 @@ def read_image(path: Path) -> Tensor:
             if picture.size != (idx.SIZE, idx.SIZE):
                 width, height = picture.size
                 raise PipelineError(f"{path}: expected a picture of 28×28 pixels, found {width}×{height}")
+            if picture.mode.startswith(("I", "F")):
+                raise PipelineError(f"{path}: expected 8 bits a channel, found mode {picture.mode}")
             return torch.from_numpy(np.array(picture.convert("L"), dtype=np.float32)).unsqueeze(0)
     except FileNotFoundError:
         raise PipelineError(f"{path}: no such file") from None
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise PipelineError(f"{path}: not a picture that can be read ({error})") from None
 
 

@@ -40,7 +40,9 @@ class Record:
 
     @property
     def data_digest(self) -> str:
-        return str(self.data["files"]["training_images"]["idx_sha256"])
+        """One digest for the four decompressed files."""
+        files = {name: file["idx_sha256"] for name, file in self.data["files"].items()}
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
     @property
     def data_source(self) -> str:
@@ -48,7 +50,7 @@ class Record:
 
     @property
     def data_profile(self) -> str:
-        return json.dumps({"training_images": self.card.training_images, "idx_sha256": self.data_digest})
+        return json.dumps({name: file["idx_sha256"] for name, file in self.data["files"].items()})
 
     @property
     def params(self) -> dict[str, str]:
@@ -65,15 +67,15 @@ class Record:
     @property
     def is_candidate(self) -> bool:
         """Whether it may become champion: trained on the training split and nothing else, outside an experiment."""
-        images = self.data["splits"]["training"]["sha256"] == self.card.training_images_sha256
-        return images and "validation_accuracy" in self.figures and "dvc.experiment" not in self.tags
+        same_images = self.data["splits"]["training"]["sha256"] == self.card.training_images_sha256
+        return same_images and "validation_accuracy" in self.figures and "dvc.experiment" not in self.tags
 
     @property
     def version_tags(self) -> dict[str, str]:
         tags = {"model": self.model, "parameters": str(self.card.parameters)}
         if "validation_accuracy" in self.figures:
             tags["validation_accuracy"] = repr(self.figures["validation_accuracy"])
-        return tags | {"validation_images": str(self.data["splits"]["validation"]["sha256"])}
+        return tags | {"validation_images": f"{self.data['splits']['validation']['sha256']} of {self.data_digest}"}
 
     @property
     def description(self) -> str:
@@ -103,8 +105,8 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def gather(model: str, lock: Lock) -> Record:
-    """Read everything about one model. Raises PipelineError when it was not trained and evaluated."""
-    outputs = lock.outputs(f"train@{model}") | lock.outputs(f"evaluate@{model}")
+    """Read everything about one model. Raises PipelineError when its files are not those in dvc.lock."""
+    outputs = lock.check(f"train@{model}") | lock.check(f"evaluate@{model}")
     figures = read_json(paths.metrics(model))
     return Record(
         model=model,
@@ -153,9 +155,14 @@ def _timing(model: str, images_seen: int) -> dict[str, float]:
 
 def _origin() -> dict[str, str]:
     """Where the model comes from: the commit that was checked out, whether the tree had changes, the experiment."""
-    tags = {"git.commit": _git("rev-parse", "HEAD"), "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}
+    tags = {"git.commit": _git("rev-parse", "HEAD"), "git.dirty": _dirty()}
     experiment = {"dvc.experiment": "DVC_EXP_NAME", "dvc.baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in experiment.items() if os.environ.get(name)}
+
+
+def _dirty() -> str:
+    changes = _git("status", "--porcelain")
+    return changes if changes == "unknown" else str(bool(changes)).lower()
 
 
 def _git(*arguments: str) -> str:

@@ -11,10 +11,10 @@ from mnist_pipeline.files import read_json
 
 
 def read_metrics(models: list[str]) -> pd.DataFrame:
-    """The metrics of these models, a row each, sorted by test accuracy. Raises PipelineError for leftovers."""
+    """The metrics of these models, a row each, in this order. Raises PipelineError for leftovers."""
     check_leftovers(models)
     rows = {model: read_json(paths.metrics(model)) for model in models}
-    return pd.DataFrame.from_dict(rows, orient="index").sort_values("test_accuracy", ascending=False, kind="stable")
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def check_leftovers(models: list[str]) -> None:
@@ -34,7 +34,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def best(table: pd.DataFrame) -> dict[str, Any]:
-    """The model with the highest validation accuracy, ties to fewer parameters, and the numbers that decided.
+    """The model with the highest validation accuracy, ties to fewer parameters, then to the first in params.yaml.
+
+    With it the numbers that decided.
 
     Raises PipelineError when no model was validated.
     """
@@ -63,7 +65,7 @@ def leaderboard(table: pd.DataFrame, chosen: str) -> str:
         "| model | test accuracy | 95 % interval | test errors | validation accuracy | calibration | parameters |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, row in table.iterrows():
+    for name, row in table.sort_values("test_accuracy", ascending=False, kind="stable").iterrows():
         mark = "**" if name == chosen else ""
         lines.append(
             f"| {mark}{name}{mark} | {row['test_accuracy']:.2%} | {row['test_accuracy_low']:.2%} – "

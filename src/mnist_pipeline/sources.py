@@ -5,7 +5,9 @@ A source is an `https://`, `http://` or `file://` address of a folder, or a path
 
 import logging
 import shutil
+import socket
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -16,9 +18,9 @@ import requests
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Data, DataFile
 
-CONNECT_SECONDS = 3.05  # just over the first retransmission of a TCP connection request
+CONNECT_SECONDS = 4.0  # for all addresses of a host together; one retransmission of a connection request is at 3
 READ_SECONDS = 20.0
-UNREACHABLE = (requests.ConnectionError, requests.Timeout)
+UNREACHABLE = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError, socket.gaierror)
 
 
 def download(data: Data, folder: Path) -> dict[str, str]:
@@ -65,6 +67,7 @@ def _retrieve(source: str, file: DataFile, folder: Path) -> None:
 
     def fetch(url: str, output: str, _: object) -> None:
         if url.startswith(("https://", "http://")):
+            _check_reachable(url)
             progress = sys.stderr.isatty()
             pooch.HTTPDownloader(progressbar=progress, timeout=(CONNECT_SECONDS, READ_SECONDS))(url, output, None)
         else:
@@ -73,6 +76,26 @@ def _retrieve(source: str, file: DataFile, folder: Path) -> None:
 
     known = f"sha256:{file.sha256}" if file.sha256 else None
     pooch.retrieve(f"{source.rstrip('/')}/{file.file}", known, file.file, folder, downloader=fetch)
+
+
+def _check_reachable(url: str) -> None:
+    """Raises OSError unless some address of the host answers in time: requests would wait for each anew."""
+    if requests.utils.get_environ_proxies(url):
+        return  # the proxy is asked, not the host
+    parts = urlsplit(url)
+    deadline = time.monotonic() + CONNECT_SECONDS
+    failure: OSError = TimeoutError("no answer")
+    default = 443 if parts.scheme == "https" else 80
+    for *_, address in socket.getaddrinfo(parts.hostname, parts.port or default, type=socket.SOCK_STREAM):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            break
+        try:
+            socket.create_connection((str(address[0]), int(address[1])), timeout=remaining).close()
+            return
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 def _check_size(file: DataFile, found: Path) -> None:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -29,9 +28,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 from sqlalchemy.exc import SQLAlchemyError
 
-from mnist_pipeline import checkpoints, lockfile, paths, predicting, record
+from mnist_pipeline import checkpoints, lockfile, paths, predicting, record, reporting, store
 from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.files import write_json
 from mnist_pipeline.record import Record
 
 CHAMPION = "champion"
@@ -43,54 +41,41 @@ REQUIREMENTS = [
 ]
 
 
-def root() -> Path:
-    """The real repository, also from inside a temporary experiment."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
-
-
-def address() -> str:
-    """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / paths.DATABASE}"
-
-
-def shown(uri: str) -> str:
-    """An address without the credentials that may stand in it."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
-
-
 @contextmanager
 def connection() -> Iterator[MlflowClient]:
     """A client of the store, alone on this machine: a fresh database does not bear two first users at once.
 
     Raises PipelineError that names the address when the store can't be reached or answers with an error.
     """
-    uri = address()
-    lock = root() / paths.STORE / "lock"
+    uri, database = store.address(), store.database()
+    lock = store.root() / paths.STORE / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock):
             if uri.startswith(("http://", "https://")):
-                requests.get(f"{uri.rstrip('/')}/health", timeout=5).raise_for_status()
-            if uri.startswith("sqlite:///"):
-                _create_database(Path(uri.removeprefix("sqlite:///")))
+                requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
+            if database is not None and not database.exists():
+                _create_database(database)
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
             yield MlflowClient()
     except (MlflowException, requests.RequestException, SQLAlchemyError) as error:
-        cause = str(error).replace(uri, shown(uri)).splitlines()[0]
-        raise PipelineError(f"MLflow's store at {shown(uri)} (MLFLOW_TRACKING_URI): {cause}") from None
+        cause = " ".join(str(error).replace(uri, store.shown(uri)).split())[:300]
+        raise PipelineError(f"MLflow's store at {store.shown(uri)} (MLFLOW_TRACKING_URI): {cause}") from None
 
 
 def _create_database(database: Path) -> None:
     """Make a fresh store beside its place and move it there: one killed while it makes its tables can't be mended."""
-    if database.exists():
-        return
     temporary = database.with_name(database.name + ".part")
     temporary.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"sqlite:///{temporary}", (database.parent / "artifacts").as_uri())
-    store.engine.dispose()
+    fresh = SqlAlchemyStore(f"{store.SQLITE}{temporary}", _artifacts(database))
+    fresh.engine.dispose()
     temporary.replace(database)
+
+
+def _artifacts(database: Path) -> str:
+    """Artifacts lie beside the database that names them."""
+    return (database.parent / "artifacts").as_uri()
 
 
 def publish(models: list[str]) -> None:
@@ -98,12 +83,13 @@ def publish(models: list[str]) -> None:
 
     Raises PipelineError when a model was not built yet or the store can't be used.
     """
+    reporting.check_leftovers(models)
     lock = lockfile.load()
     records = [record.gather(model, lock) for model in models]
     with connection() as client:
         versions = [_publish_one(client, entry) for entry in records]
         _crown(client, records, versions)
-    write_json(paths.RECEIPT, {entry.model: entry.content for entry in records})
+    store.leave_receipt({entry.model: entry.content for entry in records})
 
 
 def _publish_one(client: MlflowClient, record: Record) -> ModelVersion:
@@ -133,9 +119,8 @@ def _experiment(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    local = address().startswith("sqlite:")
-    location = (root() / paths.STORE / "artifacts").as_uri() if local else None
-    return str(client.create_experiment(name, artifact_location=location))
+    database = store.database()
+    return str(client.create_experiment(name, artifact_location=_artifacts(database) if database else None))
 
 
 def _fill_run(client: MlflowClient, run_id: str, record: Record) -> None:

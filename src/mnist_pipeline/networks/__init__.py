@@ -8,6 +8,7 @@ so that a stage depends on its own network's file and on no other.
 from importlib import import_module
 from importlib.util import find_spec
 
+import torch
 from torch import nn
 
 from mnist_pipeline.errors import PipelineError
@@ -21,9 +22,13 @@ def build(name: str, **options: Option) -> nn.Module:
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
     try:
         network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise PipelineError(f"network {name!r} does not take the options {options}: {error}") from error
-    return network
+        with torch.inference_mode():
+            shape = tuple(network.eval()(torch.zeros(2, 1, 28, 28)).shape)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise PipelineError(f"networks/{name}.py: network(**{options}) does not work: {error}") from error
+    if shape != (2, 10):
+        raise PipelineError(f"networks/{name}.py: for 2 images expected logits of shape (2, 10), found {shape}")
+    return network.train()
 
 
 def count_parameters(network: nn.Module) -> int:

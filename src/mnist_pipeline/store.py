@@ -1,0 +1,63 @@
+"""Where MLflow's store is, and whether what was published there last is still what `publish` would leave.
+
+Nothing here needs MLflow, so that `mnist repro` can look before it runs anything.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from mnist_pipeline import paths
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import read_json, write_json
+
+SQLITE = "sqlite:///"
+
+
+def root() -> Path:
+    """The real repository, also from inside a temporary experiment."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def address() -> str:
+    """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root() / paths.DATABASE}"
+
+
+def database() -> Path | None:
+    """The file of a store that is an SQLite database."""
+    return Path(address().removeprefix(SQLITE)).resolve() if address().startswith(SQLITE) else None
+
+
+def shown(uri: str) -> str:
+    """An address without the credentials that may stand in it."""
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+
+
+def experiment() -> str | None:
+    """The name of the DVC experiment that runs this, if one does."""
+    return os.environ.get("DVC_EXP_NAME")
+
+
+def leave_receipt(contents: dict[str, str]) -> None:
+    """Write the receipt, which DVC hashes, and beside it where it went, which depends on this machine."""
+    write_json(paths.RECEIPT, contents)
+    write_json(paths.PUBLISHED_TO, {"address": shown(address()), "experiment": experiment()})
+
+
+def forget_stale_receipt() -> None:
+    """Delete a receipt that no longer holds, so that `publish` runs again.
+
+    That is when the store is gone, when its address is another one, or when an experiment published, which could not
+    become champion.
+    """
+    if not paths.RECEIPT.exists():
+        return
+    try:
+        published_to = read_json(paths.PUBLISHED_TO)
+    except PipelineError:
+        published_to = None
+    file = database()
+    if published_to != {"address": shown(address()), "experiment": None} or (file is not None and not file.exists()):
+        paths.RECEIPT.unlink()
