@@ -6,14 +6,9 @@ a test holds the lock file of both ways against each other.
 """
 
 import logging
-import os
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +22,9 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 from mnist_pipeline import paths
+from mnist_pipeline.commands import Commands, Ran
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.scheduling import Scheduler, Work
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a stage's command ended: exit code, what it printed, seconds on the clock and of processor time."""
-
-    code: int
-    output: str
-    seconds: float
-    core_seconds: float
 
 
 def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
@@ -50,7 +36,7 @@ def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
     try:
         with Repo() as repo:
             pipeline = Pipeline(repo)
-            with pipeline.ordered_lock(), pipeline.stopping():
+            with pipeline.ordered_lock(), pipeline.commands.stopping(), pipeline.unlocking():
                 undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
     except DvcException as error:
         raise PipelineError(f"DVC: {_one_line(error)}") from error
@@ -75,7 +61,8 @@ class Pipeline(Work[Ran]):
             }
         self.stages = {stage.addressing: stage for stage in stages}
         self.locks: dict[str, ExitStack] = {}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.commands = Commands(Path(repo.root_dir) / paths.LOGS)
+        self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
         self.changed_lock = False
         self.core_seconds: dict[str, float] = {}
@@ -101,10 +88,11 @@ class Pipeline(Work[Ran]):
             try:
                 self.repo.stage_cache.restore(stage)
             except RunCacheNotFoundError:
-                stage.save_deps()
+                self.inputs[name] = self._inputs(stage)
                 self.locks[name] = self._lock_outputs(stage)
                 self._say()
-                return lambda: self._run(name)
+                command = _make_cmd(get_executable(), stage.cmd)
+                return lambda: self.commands.run(name, command, **prepare_kwargs(stage))
             self._save(stage)
         self._say(f"{name:24} restored from the run cache")
         return None
@@ -116,6 +104,8 @@ class Pipeline(Work[Ran]):
             return self._fail(name, f"with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
         try:
             with self._booking():
+                if self._inputs(self.stages[name]) != self.inputs[name]:
+                    return self._fail(name, "since its inputs changed while it ran; run it again")
                 self._save(self.stages[name])
         except (DvcException, OSError) as error:
             return self._fail(name, f"after it ran: {_one_line(error)}")
@@ -155,6 +145,11 @@ class Pipeline(Work[Ran]):
         stack.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False))
         return stack
 
+    def _inputs(self, stage: Any) -> list[Any]:
+        """Digests of all that a stage depends on, as they are now."""
+        stage.save_deps()
+        return [dep.hash_info for dep in stage.deps]
+
     def _save(self, stage: Any) -> None:
         uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
         stage.save(run_cache=not uncached)
@@ -162,36 +157,12 @@ class Pipeline(Work[Ran]):
         stage.dump(update_pipeline=False)
         self.changed_lock = True
 
-    def _run(self, name: str) -> Ran:
-        """Run a stage's command as DVC does, with its output kept in a file."""
-        began, stage = time.perf_counter(), self.stages[name]
-        log = Path(self.repo.root_dir) / paths.LOGS / f"{name}.log"
-        log.parent.mkdir(exist_ok=True)
-        with log.open("wb") as output:
-            command = _make_cmd(get_executable(), stage.cmd)
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **prepare_kwargs(stage))
-            self.processes[name] = process
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        del self.processes[name]
-        seconds, text = time.perf_counter() - began, log.read_text(encoding="utf-8", errors="replace").rstrip()
-        return Ran(process.returncode, text, seconds, usage.ru_utime + usage.ru_stime)
-
     @contextmanager
-    def stopping(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the running commands too; whatever happens, no output stays locked."""
-
-        def stop(*_: object) -> None:
-            for process in list(self.processes.values()):
-                process.terminate()
-            raise KeyboardInterrupt
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    def unlocking(self) -> Iterator[None]:
+        """Whatever happens, no output stays locked."""
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
             for lock in self.locks.values():
                 lock.close()
 

@@ -81,12 +81,13 @@ class Record:
     def description(self) -> str:
         """The version in words: data, recipe, accuracy with interval."""
         recipe, figures = self.card.recipe, self.figures
+        epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
         rate = f"{recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.schedule.name}"
         augmented = "random affine augmentation" if recipe.augmentation else "no augmentation"
         return (
             f"{self.model}: network {recipe.network} with {self.card.parameters:,} parameters, trained on "
             f"{self.card.training_images:,} images of {self.data_name} (SHA-256 {self.data_digest[:12]}…) for "
-            f"{recipe.epochs} epochs in batches of {recipe.batch}, {rate}, {augmented}, seed {self.card.seed}. "
+            f"{epochs} in batches of {recipe.batch}, {rate}, {augmented}, seed {self.card.seed}. "
             f"Test accuracy {figures['test_accuracy']:.2%}, 95 % interval {figures['test_accuracy_low']:.2%} to "
             f"{figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. Takes float images of shape "
             f"(n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."
