@@ -116,7 +116,7 @@ def test_a_failed_stage_shows_its_output_and_spares_the_rest(project: Repository
 def test_a_key_that_changes_while_its_stage_runs_is_not_booked(project: Repository) -> None:
     """The training itself edits params.yaml, as a person might; what it leaves belongs to the old value."""
     stage = project.path / "stages" / "train.py"
-    edit = "    file = paths.Path('params.yaml'); file.write_text(file.read_text().replace('0.0001', '0.0002'))"
+    edit = "    file = paths.Path('params.yaml'); file.write_text(file.read_text().replace('seed: 1', 'seed: 2'))"
     code = stage.read_text(encoding="utf-8")
     stage.write_text(
         code.replace("    settings = params.load()\n", f"    settings = params.load()\n{edit}\n"), encoding="utf-8"
