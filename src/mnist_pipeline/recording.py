@@ -21,4 +21,4 @@ def is_this_machine() -> bool:
 def write(ran: dict[str, float]) -> None:
     """Note this machine and the stages that ran on it; those that did not keep their figure if it came from here."""
     kept = seconds() if is_this_machine() else {}
-    write_json(paths.RECORDED, {"machine": machine.describe(), "core_seconds": kept | ran})
+    write_json(paths.RECORDED, {"machine": machine.describe(), "core_seconds": dict(sorted((kept | ran).items()))})
