@@ -14,7 +14,7 @@ def main() -> None:
     training, test = checked["training_images"].values, checked["test_images"].values
     name = settings.data.name
     pictures = {
-        "training-6x10": figures.image_grid(training[:60], 10, f"{name}: 60 training images"),
+        "training-6x10": figures.image_grid(training[:60], 10, f"{name}: the first 60 training images"),
         "training-10x10": figures.image_grid(training[:100], 10, f"{name}: the first 100 training images"),
         "test-10x10": figures.image_grid(test[:100], 10, f"{name}: the first 100 test images"),
         "labels": figures.label_histogram({split: part["labels"] for split, part in summary["splits"].items()}),

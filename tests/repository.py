@@ -23,7 +23,7 @@ PARTS = (
     ".gitignore",
     "data/archive/mnist/README.md",
 )
-ALIEN = ("MLFLOW_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_")
+ALIEN = ("MLFLOW_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS")
 
 
 def environment(**changes: str) -> dict[str, str]:

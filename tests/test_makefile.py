@@ -1,5 +1,6 @@
 """Set-up: an unsupported Python is refused in one line, and a second call installs nothing."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,7 +39,8 @@ def test_a_second_call_installs_nothing_until_the_lock_changes(folder: Path) -> 
     (folder / ".venv").mkdir()
     (folder / ".venv" / ".ready").touch()
     assert "pip install" not in _make(folder, "--dry-run", "setup").stdout
-    (folder / "requirements.lock").touch()
+    later = (folder / ".venv" / ".ready").stat().st_mtime + 10
+    os.utime(folder / "requirements.lock", (later, later))
     assert "pip install" in _make(folder, "--dry-run", "setup").stdout
 
 

@@ -83,14 +83,21 @@ def test_a_new_model_trains_only_itself_and_dvc_repro_books_it_alike(project: Re
     assert other.lock() == project.lock()
 
 
-def test_a_network_that_is_not_there_stops_its_stage_alone(project: Repository) -> None:
+def test_a_network_that_is_not_there_is_refused_before_anything_runs(project: Repository) -> None:
     changed = project.params()
     changed["models"]["weak"]["network"] = "nothing"
     project.write_params(changed)
     output = project.run("mnist", "repro", code=1)
-    assert outcomes(output)["train@weak"] == "failed"
-    assert "networks/nothing.py" in output
-    assert "not run: evaluate@weak, report, publish" in output
+    assert "models.weak.network: found 'nothing', expected one of cnn_5x5, cnn_avgpool" in output
+    assert outcomes(output) == {}
+
+
+def test_a_stage_whose_code_is_not_there_fails_alone(project: Repository) -> None:
+    (project.path / "stages" / "report.py").unlink()
+    output = project.run("mnist", "repro", code=1)
+    assert outcomes(output)["report"] == "failed"
+    assert "stages/report.py is not there, but report depends on it" in output
+    assert "report failed (see above); not run: publish" in output
     assert "Traceback" not in output
 
 

@@ -28,9 +28,10 @@ def repro(
     record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
 ) -> None:
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
-    from mnist_pipeline import paths, pipeline, recording, store
+    from mnist_pipeline import paths, pipeline, recording, reporting, store
 
     settings = _check_params()
+    reporting.check_leftovers(list(settings.models))
     store.forget_stale_receipt()
     began = time.perf_counter()
     ran = pipeline.repro(jobs or settings.runtime.default_jobs(), recording.seconds())
@@ -100,9 +101,18 @@ def publish() -> None:
 
 
 def _check_params() -> "Params":
+    """The settings, with every network there: a misspelt one would be found only when its turn to train comes."""
     from mnist_pipeline import params
 
-    return params.load()
+    settings, folder = params.load(), Path("src/mnist_pipeline/networks")
+    known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
+    for model, recipe in settings.models.items():
+        if recipe.network not in known:
+            there = ", ".join(known) or f"none in {folder}"
+            raise PipelineError(
+                f"params.yaml: models.{model}.network: found {recipe.network!r}, expected one of {there}"
+            )
+    return settings
 
 
 def main() -> None:

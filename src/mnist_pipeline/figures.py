@@ -29,7 +29,7 @@ def image_grid(images: Images, columns: int, title: str) -> Figure:
     import torch  # here, since only this figure needs them: they take seconds to import
     from torchvision.utils import make_grid
 
-    tiles = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1)
+    tiles = torch.from_numpy(np.array(images)).unsqueeze(1)
     tiled = make_grid(tiles, nrow=columns, padding=2)[0].numpy()
     figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * -(-len(images) // columns) + 0.7), layout="constrained")
     axes = figure.add_subplot()
@@ -124,6 +124,8 @@ def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indic
         bars.tick_params(labelsize=7)
     for axes in grid[len(labels) :].flat:
         axes.axis("off")
+    if not len(labels):
+        figure.text(0.5, 0.5, "none", ha="center", fontsize=14)
     return figure
 
 
@@ -141,7 +143,7 @@ def comparison(table: pd.DataFrame) -> Figure:
     axes.errorbar(table["parameters"], accuracy, yerr=spread, fmt="o", color=BLUE, ecolor=GREY, capsize=4)
     for name, row in table.iterrows():
         place = (row["parameters"], row["test_accuracy"])
-        axes.annotate(str(name), place, xytext=(7, -11), textcoords="offset points", fontsize=9)
+        axes.annotate(str(name), place, xytext=(8, 4), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.set(xlabel="parameters", ylabel="test accuracy", title="Test accuracy with 95 % interval against parameters")
