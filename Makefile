@@ -9,13 +9,22 @@ PORT ?= 5000
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test check verify-lock setup ui lock clean help
+.PHONY: repro bench study-published test check verify-lock setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 repro: setup ## the main job: download, verify, train, evaluate, report, publish
 	@mnist repro
+
+study-published: setup ## the write-ups' recipes to the letter, and the table of studies/published
+	@cd studies/published && mnist repro && python ../measure.py && mnist repro
+
+bench: setup ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
+	@dvc repro --quiet verify && python -m benchmarks
+
+bench-%: setup
+	@dvc repro --quiet verify && python -m benchmarks $*
 
 test: setup ## the tests
 	@python -m pytest -n 2 --dist worksteal
@@ -25,7 +34,7 @@ check: setup ## style, types, and that dvc.lock is current
 	@ruff format --check .
 	@mypy
 	@# not publish: it depends on folders that are only whole after a run; a run in CI holds its entry against dvc.lock
-	@plan=$$(dvc repro --dry --allow-missing report) || { echo "$$plan"; exit 1; }; \
+	@plan=$$(dvc repro --dry --allow-missing report studies/published/dvc.yaml) || { echo "$$plan"; exit 1; }; \
 	if echo "$$plan" | grep "Running stage"; then echo "dvc.lock is not current; run make repro and commit it"; exit 1; fi
 
 verify-lock: setup ## hold the results of a fresh run against the committed ones
@@ -50,5 +59,5 @@ lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra dev --python-version 3.11 \
 	pyproject.toml --output-file requirements.lock
 
-clean: ## delete .venv and the tools' caches; nothing that DVC or MLflow hold
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume

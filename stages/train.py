@@ -2,7 +2,19 @@
 
 import bootstrap
 
-from mnist_pipeline import card, checkpoints, dataset, files, history, networks, params, paths, runtime, training
+from mnist_pipeline import (
+    card,
+    checkpoints,
+    dataset,
+    files,
+    history,
+    networks,
+    params,
+    paths,
+    resume,
+    runtime,
+    training,
+)
 
 
 def main(model: str) -> None:
@@ -10,16 +22,25 @@ def main(model: str) -> None:
     recipe = settings.recipe(model)
     device = runtime.configure(settings.runtime)
     data = dataset.training_set()
-    indices = dataset.split(data.labels.numpy(), settings.split)
-    trained = training.fit(data, indices, recipe, settings.seed, device)
-    history.write(trained.history, paths.history(model))
+    indices, validation = dataset.split(data.labels.numpy(), settings.split)
+    scored = {"validation": (data, validation)} if len(validation) else {}
+    if recipe.study is not None:
+        test = dataset.test_set()
+        scored["test"] = (test, test.all())
+    trained = training.start(recipe, settings.seed, device)
     parameters = networks.count_parameters(trained.network)
     description = card.describe(
-        model, recipe, parameters, indices[0], seed=settings.seed, split=settings.split, runtime=settings.runtime
+        model, recipe, parameters, indices, seed=settings.seed, split=settings.split, runtime=settings.runtime
     )
+    state = resume.State(description)
+    state.restore(trained)
+    training.fit(trained, (data, indices), scored, after_epoch=state.save)
+    history.write(trained.history, paths.history(model))
     checkpoints.save(paths.model(model), trained.network, trained.optimizer, description)
+    state.keep_epochs(paths.model(model))
     weights = files.sha256_of(paths.model(model) / checkpoints.WEIGHTS)
     files.write_json(paths.timing(model), {"weights_sha256": weights, "training_seconds": trained.seconds})
+    state.remove()
 
 
 if __name__ == "__main__":

@@ -13,31 +13,38 @@ from mnist_pipeline.params import Params
 from tests.repository import ROOT
 
 FILE = ROOT / "tests" / "golden.json"
+PIPELINES = (".", "studies/published")
 BATCHES = 50
 
 
-def real_training_set(shipped: Params) -> dataset.Dataset:
+def real_training_set(settings: Params) -> dataset.Dataset:
     """The real training set, verified into the working directory."""
-    verification.verify(shipped.data, ROOT / "data" / "archive" / "mnist")
+    verification.verify(settings.data, ROOT / "data" / "archive" / "mnist")
     return dataset.training_set()
 
 
-def first_losses(data: dataset.Dataset, shipped: Params, model: str) -> list[float]:
+def first_losses(data: dataset.Dataset, settings: Params, model: str) -> list[float]:
     """The losses of a recipe's first batches, as `train` sees them."""
-    recipe, device = shipped.recipe(model), runtime.configure(shipped.runtime)
-    indices, _ = dataset.split(data.labels.numpy(), shipped.split)
-    started = training.start(recipe, shipped.seed, device)
-    runtime.seed(shipped.seed, epoch=1)
-    steps = training.steps(started, data, indices, recipe, epoch=1)
+    recipe, device = settings.recipe(model), runtime.configure(settings.runtime)
+    indices, _ = dataset.split(data.labels.numpy(), settings.split)
+    started = training.start(recipe, settings.seed, device)
+    runtime.seed(settings.seed, epoch=1)
+    steps = training.steps(started, (data, indices), epoch=1)
     return [loss for loss, _, _ in islice(steps, BATCHES)]
 
 
+def shipped() -> dict[str, Params]:
+    """Every pipeline's settings, by the folder of its params.yaml."""
+    return {folder: params.load(ROOT / folder / "params.yaml") for folder in PIPELINES}
+
+
 def main() -> None:
-    shipped = params.load(ROOT / "params.yaml")
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        data = real_training_set(shipped)
-        losses = {model: first_losses(data, shipped, model) for model in shipped.models}
+    losses = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        os.chdir(temporary)
+        for folder, settings in shipped().items():
+            data = real_training_set(settings)
+            losses[folder] = {model: first_losses(data, settings, model) for model in settings.models}
         files.write_json(FILE, {"machine": machine.describe(), "losses": losses})
         os.chdir(Path(ROOT))
 

@@ -23,6 +23,7 @@ PARTS = (
     ".gitignore",
     "data/archive/mnist/README.md",
 )
+STUDY = ("studies/measure.py", "studies/published/dvc.yaml", "studies/published/.gitignore")
 ALIEN = ("MLFLOW_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS")
 
 
@@ -105,9 +106,9 @@ def outcomes(output: str) -> dict[str, str]:
     return dict(re.findall(r"^(\S+) +(ran|unchanged|restored|failed)\b", output, flags=re.MULTILINE))
 
 
-def create(path: Path, params: Any) -> Repository:
-    """A repository with the working tree's code and these params, committed."""
-    for part in PARTS:
+def create(path: Path, params: Any, parts: tuple[str, ...] = PARTS) -> Repository:
+    """A repository with these parts of the working tree's code and these params, committed."""
+    for part in parts:
         source, target = ROOT / part, path / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

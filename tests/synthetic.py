@@ -113,7 +113,7 @@ def card(trained: Recipe) -> Card:
 def train(folder: Path, count: int = 300, **changes: Any) -> Training:
     """Train on so many images and save the model to `folder`."""
     spec, data = checked_recipe(**changes), dataset(count)
-    trained = training.fit(data, (data.all(), torch.arange(0)), spec, seed=1, device=torch.device("cpu"))
+    trained = training.fit(training.start(spec, seed=1, device=torch.device("cpu")), (data, data.all()), {})
     checkpoints.save(folder, trained.network, trained.optimizer, card(spec))
     return trained
 

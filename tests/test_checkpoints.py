@@ -31,12 +31,12 @@ def test_training_goes_on_from_a_saved_model_as_if_it_had_not_stopped(changes: d
     folder = tmp_path / "small"
     trained = synthetic.train(folder, **changes)
     network, card = checkpoints.load(folder)
-    resumed = Training(network, optimizers.build(network, card.recipe.optimizer))
+    resumed = Training(network, optimizers.build(network, card.recipe.optimizer), card.recipe, seed=1)
     checkpoints.load_optimizer(folder, resumed.optimizer)
     images, labels = synthetic.dataset(40, seed=9).batch(torch.arange(40))
     for one in (trained, resumed):
         one.network.train()
-        training.step(one, images, labels, card.recipe)
+        training.step(one, images, labels)
     before, after = trained.network.state_dict(), resumed.network.state_dict()
     assert list(before) == list(after)
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -55,16 +55,16 @@ def test_validating_on_every_image_is_refused() -> None:
 
 def test_batches_hold_every_index_once_and_the_last_is_smaller() -> None:
     indices = torch.arange(100, 203)
-    batches = list(dataset.shuffled(indices, 25))
+    batches = list(dataset.shuffled(indices, 25, 103))
     assert [len(batch) for batch in batches] == [25, 25, 25, 25, 3]
     assert torch.equal(torch.cat(batches).sort().values, indices)
 
 
 def test_each_pass_has_another_order_drawn_from_torchs_seed() -> None:
     torch.manual_seed(0)
-    first, second = (torch.cat(list(dataset.shuffled(torch.arange(50), 10))) for _ in range(2))
+    first, second = (torch.cat(list(dataset.shuffled(torch.arange(50), 10, 50))) for _ in range(2))
     torch.manual_seed(0)
-    again = torch.cat(list(dataset.shuffled(torch.arange(50), 10)))
+    again = torch.cat(list(dataset.shuffled(torch.arange(50), 10, 50)))
     assert not torch.equal(first, torch.arange(50))
     assert not torch.equal(first, second)
     assert torch.equal(first, again)
@@ -73,7 +73,7 @@ def test_each_pass_has_another_order_drawn_from_torchs_seed() -> None:
 def test_a_batch_is_unscaled_images_with_a_channel_and_their_labels() -> None:
     data = synthetic.dataset(20)
     images, labels = data.batch(torch.tensor([7, 3]))
-    assert (images.shape, images.dtype, labels.dtype) == ((2, 1, 28, 28), torch.float32, torch.int64)
+    assert (images.shape, images.dtype, labels.dtype) == ((2, 1, 28, 28), torch.uint8, torch.int64)
     assert torch.equal(images[1, 0], data.pixels[3].float())
     assert labels.tolist() == data.labels[[7, 3]].tolist()
     assert torch.equal(data.all(), torch.arange(20))

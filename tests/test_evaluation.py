@@ -56,14 +56,14 @@ def test_wilson_intervals_stay_between_0_and_1(images: int) -> None:
 )
 def test_calibration_error_of_cases_worked_by_hand(rows: list[tuple[int, float]], expected: float) -> None:
     case = predictions(*rows)
-    assert evaluation.calibration_error(case.probabilities, case.labels) == pytest.approx(expected, abs=1e-9)
+    assert evaluation.calibration_error(case) == pytest.approx(expected, abs=1e-9)
 
 
 def test_accuracy_errors_and_loss_are_means_over_images() -> None:
     case = predictions((1, 0.8), (1, 0.5), (0, 0.91))
     assert (case.errors, case.accuracy) == (1, 1 - 1 / 3)
     assert case.loss == pytest.approx(-(math.log(0.8) + math.log(0.5) + math.log(0.01)) / 3)
-    assert case.probabilities.sum(dim=1).tolist() == pytest.approx([1.0, 1.0, 1.0])
+    assert case.probabilities(torch.arange(3)).sum(dim=1).tolist() == pytest.approx([1.0, 1.0, 1.0])
 
 
 class BySum(nn.Module):
@@ -80,15 +80,15 @@ class BySum(nn.Module):
 
 
 def test_a_smaller_last_batch_counts_as_its_images_do() -> None:
-    data, network = synthetic.dataset(253), BySum()
+    data, network = synthetic.dataset(53), BySum()
     found = evaluation.predict(network, data, data.all(), SCALING)
-    assert network.sizes == [250, 3]
+    assert network.sizes == [50, 3]
     scaled = (data.pixels.double() / 255 - 0.2) / 0.3
     logits = scaled.mean(dim=(1, 2)).unsqueeze(1) * network.weight.detach().double() * 50
-    losses = -logits.log_softmax(dim=1)[torch.arange(253), data.labels.long()]
+    losses = -logits.log_softmax(dim=1)[torch.arange(53), data.labels.long()]
     assert found.loss == pytest.approx(float(losses.mean()), rel=1e-5)
-    assert found.accuracy == 1 - int((logits.argmax(dim=1) != data.labels).sum()) / 253
-    mean_of_means = (losses[:250].mean() + losses[250:].mean()) / 2
+    assert found.accuracy == 1 - int((logits.argmax(dim=1) != data.labels).sum()) / 53
+    mean_of_means = (losses[:50].mean() + losses[50:].mean()) / 2
     assert found.loss != pytest.approx(float(mean_of_means), rel=1e-3)
 
 
@@ -96,7 +96,7 @@ def test_predict_leaves_eval_mode_and_no_gradients() -> None:
     data, network = synthetic.dataset(10), networks.build("cnn_separable").train()
     found = evaluation.predict(network, data, data.all(), SCALING)
     assert not any(module.training for module in network.modules())
-    assert (found.logits.dtype, found.logits.requires_grad) == (torch.float64, False)
+    assert (found.logits.dtype, found.logits.requires_grad) == (torch.float32, False)
 
 
 def test_predictions_do_not_depend_on_which_images_come_together() -> None:
@@ -118,11 +118,20 @@ def test_metrics_hold_every_figure() -> None:
         "test_accuracy_high": high,
         "test_errors": 1,
         "test_loss": test.loss,
-        "calibration_error": evaluation.calibration_error(test.probabilities, test.labels),
+        "calibration_error": evaluation.calibration_error(test),
         "parameters": 7,
         "validation_accuracy": 1.0,
         "validation_loss": validation.loss,
     }
+
+
+def test_looking_at_a_part_at_a_time_changes_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Predictions(torch.randn(50, 10), torch.randint(10, (50,)))
+    loss, calibration = case.loss, evaluation.calibration_error(case)
+    monkeypatch.setattr(evaluation, "ROWS", 7)
+    assert len(list(case.parts())) == 8
+    assert case.loss == pytest.approx(loss)
+    assert evaluation.calibration_error(case) == pytest.approx(calibration)
 
 
 def test_metrics_without_validation_leave_it_out() -> None:

@@ -11,11 +11,15 @@ from mnist_pipeline.params import Params, Strict
 from tests.repository import ROOT
 
 PACKAGE = "src/mnist_pipeline"
-STAGES: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PIPELINES = {
+    folder: YAML(typ="safe").load(ROOT / folder / "dvc.yaml")["stages"] for folder in (".", "studies/published")
+}
+STAGES = PIPELINES["."]
+CASES = [(folder, stage) for folder, stages in PIPELINES.items() for stage in stages]
 
 
-def _definition(stage: str) -> Any:
-    return STAGES[stage].get("do", STAGES[stage])
+def _definition(folder: str, stage: str) -> Any:
+    return PIPELINES[folder][stage].get("do", PIPELINES[folder][stage])
 
 
 def _imports(path: Path) -> set[str]:
@@ -51,9 +55,10 @@ def _closure(stage: str) -> set[str]:
     return seen
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_import_closure(stage: str) -> None:
-    listed = {path for path in _definition(stage)["deps"] if path.startswith(("src/", "stages/"))}
+@pytest.mark.parametrize(("folder", "stage"), CASES)
+def test_deps_are_the_import_closure(folder: str, stage: str) -> None:
+    paths = {path.removeprefix("../../") for path in _definition(folder, stage)["deps"]}
+    listed = {path for path in paths if path.startswith(("src/", "stages/"))}
     expected = _closure(stage)
     if f"{PACKAGE}/networks" in listed:  # the whole folder: every model's network
         expected = expected - {f"{PACKAGE}/networks/__init__.py"} | {f"{PACKAGE}/networks"}
@@ -62,9 +67,9 @@ def test_deps_are_the_import_closure(stage: str) -> None:
     assert listed == expected
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_params_are_what_the_stage_reads(stage: str) -> None:
-    listed = {key.split(".")[0] for key in _definition(stage)["params"]}
+@pytest.mark.parametrize(("folder", "stage"), CASES)
+def test_params_are_what_the_stage_reads(folder: str, stage: str) -> None:
+    listed = {key.split(".")[0] for key in _definition(folder, stage)["params"]}
     assert listed == _reads(stage)
 
 

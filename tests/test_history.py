@@ -31,6 +31,12 @@ def test_a_column_that_no_row_has_is_there_and_empty(tmp_path: Path) -> None:
     assert table["batch_loss"].isna().all()
 
 
+def test_what_only_studies_have_is_a_column_only_there(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    history.write([{**EPOCH, "test_loss": 0.5, "test_accuracy": 0.875}], path)
+    assert list(history.read(path)) == [*history.COLUMNS, "test_loss", "test_accuracy"]
+
+
 def test_numbers_come_back_to_the_bit(tmp_path: Path) -> None:
     path, loss = tmp_path / "history.csv", 0.1 + 0.2
     history.write([{**BATCH, "batch_loss": loss}], path)

@@ -47,7 +47,7 @@ def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ("runtime.seed", 3, "unknown key runtime.seed (value 3); a key of this name belongs elsewhere"),
         ("seed", "1", "seed: found '1', expected: Input should be a valid integer"),
         ("seed", True, "seed: found True, expected: Input should be a valid integer"),
-        ("models.small.epochs", 1.5, "models.small.epochs: found 1.5, expected: Input should be a valid integer"),
+        ("models.small.epochs", "1", "models.small.epochs: found '1', expected: Input should be a valid number"),
         ("models.small.batch", 0, "models.small.batch: found 0, expected: Input should be greater than 0"),
         ("models.small.scaling.std", 0, "models.small.scaling.std: found 0, expected: Input should be greater than 0"),
         ("models.small.optimizer", ADAM | {"learning_rate": -1}, "models.small.optimizer.learning_rate: found -1, "),

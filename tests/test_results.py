@@ -36,7 +36,7 @@ def test_probabilities_are_kept_as_float32(written: tuple[Path, Predictions]) ->
     folder, said = written
     probabilities = np.load(folder / "probabilities.npy")
     assert (probabilities.shape, probabilities.dtype) == ((30, 10), np.float32)
-    assert np.allclose(probabilities, said.probabilities.numpy(), atol=1e-7)
+    assert np.allclose(probabilities, said.probabilities(slice(None)).numpy(), atol=1e-7)
 
 
 def test_every_picture_is_there(written: tuple[Path, Predictions]) -> None:
@@ -54,9 +54,9 @@ def test_confusion_counts_true_digits_in_rows() -> None:
 
 
 def test_the_surest_mistakes_come_first_and_the_right_ones_not_at_all() -> None:
-    probabilities = np.full((5, 10), 0.01)
-    probabilities[range(5), [1, 2, 3, 4, 5]] = [0.5, 0.99, 0.7, 0.6, 0.7]
-    labels, classes = np.array([0, 2, 0, 0, 0]), np.array([1, 2, 3, 4, 5])
-    assert results.confident_mistakes(labels, classes, probabilities).tolist() == [2, 4, 3, 0]
-    assert results.confident_mistakes(labels, classes, probabilities, most=2).tolist() == [2, 4]
-    assert results.confident_mistakes(classes, classes, probabilities).tolist() == []
+    logits, classes = torch.zeros(5, 10), torch.tensor([1, 2, 3, 4, 5])
+    logits[range(5), classes] = torch.tensor([1.0, 9.0, 3.0, 2.0, 3.0])
+    said = Predictions(logits, torch.tensor([0, 2, 0, 0, 0]))
+    assert results.confident_mistakes(said).tolist() == [2, 4, 3, 0]
+    assert results.confident_mistakes(said, most=2).tolist() == [2, 4]
+    assert results.confident_mistakes(Predictions(logits, classes)).tolist() == []

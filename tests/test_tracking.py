@@ -14,7 +14,7 @@ import sys, numpy, mlflow
 from mnist_pipeline import dataset, paths, predicting
 mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
 published = mlflow.pyfunc.load_model("models:/tiny@champion")
-images, _ = dataset.test_set().batch(dataset.test_set().all())
+images = dataset.test_set().batch(dataset.test_set().all())[0].float()
 ours = predicting.load(paths.model("plain"))(images).detach().numpy()
 for count in (1, 3, 100):
     assert numpy.allclose(published.predict(images[:count].numpy()), ours[:count], atol=1e-6)

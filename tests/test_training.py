@@ -33,7 +33,8 @@ class Watched(Dataset):
 def fit(data: Dataset, seed: int = 1, validation: int = 50, **changes: Any) -> Training:
     """Train on all images but the last so many."""
     indices = data.all().split([len(data.labels) - validation, validation])
-    return training.fit(data, (indices[0], indices[1]), synthetic.checked_recipe(**changes), seed, CPU)
+    scored = {"validation": (data, indices[1])} if validation else {}
+    return training.fit(training.start(synthetic.checked_recipe(**changes), seed, CPU), (data, indices[0]), scored)
 
 
 def weights(trained: Training) -> list[Tensor]:

@@ -10,7 +10,7 @@ from mnist_pipeline.params import Affine
 
 
 def random_affine(images: Tensor, spec: Affine) -> Tensor:
-    """Images of shape (n, 1, h, w), each through a map of its own; what comes from outside is 0.
+    """Images of shape (n, 1, h, w), uint8 or float, each through a map of its own; what comes from outside is 0.
 
     The amounts are uniform within the limits of `spec`, drawn from torch's generator on the CPU, so that they do not
     depend on the device.
@@ -26,4 +26,4 @@ def random_affine(images: Tensor, spec: Affine) -> Tensor:
     maps = torch.stack(rows, dim=1)
     maps[:, :, :2] *= stretch[:, None, None]
     grid = functional.affine_grid(maps.to(images.device), list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, align_corners=False)
+    return functional.grid_sample(images.float(), grid, align_corners=False)

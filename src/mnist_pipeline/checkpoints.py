@@ -9,6 +9,7 @@ model.json               what the network is and what it was trained on
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -30,14 +31,24 @@ def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, car
     temporary = folder.with_name(folder.name + ".part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    save_file(_plain(network.state_dict()), temporary / WEIGHTS)
-    state = optimizer.state_dict()
-    tensors = {f"{index}.{name}": value for index, entry in state["state"].items() for name, value in entry.items()}
-    save_file(_plain({name: value for name, value in tensors.items() if value is not None}), temporary / OPTIMIZER)
-    write_json(temporary / OPTIMIZER_GROUPS, state["param_groups"])
+    save_file(network_tensors(network), temporary / WEIGHTS)
+    save_file(optimizer_tensors(optimizer), temporary / OPTIMIZER)
+    write_json(temporary / OPTIMIZER_GROUPS, optimizer.state_dict()["param_groups"])
     write_json(temporary / CARD, card.model_dump(mode="json"))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
+
+
+def network_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """All weights and buffers by name, on the CPU."""
+    return _plain(network.state_dict())
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer as tensors named `<parameter>.<what>`, on the CPU."""
+    state = optimizer.state_dict()["state"]
+    tensors = {f"{index}.{what}": value for index, entry in state.items() for what, value in entry.items()}
+    return _plain({name: value for name, value in tensors.items() if value is not None})
 
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -73,11 +84,16 @@ def load_card(folder: Path) -> Card:
 
 def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
     """Put a saved state back into an optimizer over the same network."""
+    groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
+    restore_optimizer(optimizer, load_file(folder / OPTIMIZER, device="cpu"), groups)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[Any]) -> None:
+    """Put tensors, named as `optimizer_tensors` names them, and hyperparameters back into an optimizer."""
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in load_file(folder / OPTIMIZER, device="cpu").items():
+    for name, tensor in tensors.items():
         index, what = name.split(".", 1)
         state.setdefault(int(index), {})[what] = tensor
-    groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     for parameter, entry in optimizer.state.items():
         for what, tensor in entry.items():

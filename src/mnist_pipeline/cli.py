@@ -36,7 +36,8 @@ def repro(
     began = time.perf_counter()
     ran = pipeline.repro(jobs or settings.runtime.default_jobs(), recording.seconds())
     took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
-    print(f"{took}; see: mnist leaderboard, make ui, and what each stage printed in {paths.LOGS}/")
+    see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
+    print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")
     if record:
         recording.write(ran)
 
@@ -102,9 +103,9 @@ def publish() -> None:
 
 def _check_params() -> "Params":
     """The settings, with every network there: a misspelt one would be found only when its turn to train comes."""
-    from mnist_pipeline import params
+    from mnist_pipeline import params, paths
 
-    settings, folder = params.load(), Path("src/mnist_pipeline/networks")
+    settings, folder = params.load(), paths.project() / "src/mnist_pipeline/networks"
     known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
     for model, recipe in settings.models.items():
         if recipe.network not in known:

@@ -26,12 +26,10 @@ def save(figure: Figure, path: Path) -> None:
 
 def image_grid(images: Images, columns: int, title: str) -> Figure:
     """Images of shape (n, 28, 28) in rows of `columns`, dark ink on white."""
-    import torch  # here, since only this figure needs them: they take seconds to import
-    from torchvision.utils import make_grid
-
-    tiles = torch.from_numpy(np.array(images)).unsqueeze(1)
-    tiled = make_grid(tiles, nrow=columns, padding=2)[0].numpy()
-    figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * -(-len(images) // columns) + 0.7), layout="constrained")
+    rows, size = -(-len(images) // columns), images.shape[-1] + 2  # a pixel of white on each side
+    tiles = np.pad(images, ((0, rows * columns - len(images)), (1, 1), (1, 1))).reshape(rows, columns, size, size)
+    tiled = tiles.transpose(0, 2, 1, 3).reshape(rows * size, columns * size)
+    figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * rows + 0.7), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(tiled, cmap="gray_r", vmin=0, vmax=255)
     axes.set_title(title, fontsize=10)
@@ -59,7 +57,7 @@ def label_histogram(counts: dict[str, list[int]]) -> Figure:
 
 
 def learning_curves(history: pd.DataFrame, model: str) -> Figure:
-    """Loss and accuracy against images seen, training and validation."""
+    """Loss and accuracy against images seen: training, validation, and in studies test."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     batches = history.dropna(subset=["batch_loss"])
@@ -68,8 +66,10 @@ def learning_curves(history: pd.DataFrame, model: str) -> Figure:
         seen, values = batches["images_seen"], batches[f"batch_{name}"]
         axes.plot(seen, values, color=GREY, alpha=0.6, linewidth=1, label="training, a batch")
         axes.plot(epochs["images_seen"], epochs[f"training_{name}"], "o-", color=BLUE, label="training, an epoch")
-        if epochs[f"validation_{name}"].notna().any():
-            axes.plot(epochs["images_seen"], epochs[f"validation_{name}"], "s-", color=ORANGE, label="validation")
+        for images, style, colour in (("validation", "s-", ORANGE), ("test", "^-", GREEN)):
+            column = f"{images}_{name}"
+            if column in epochs and epochs[column].notna().any():
+                axes.plot(epochs["images_seen"], epochs[column], style, color=colour, label=images)
         axes.set(xlabel="images seen", ylabel=name, title=f"{model}: {name}")
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
@@ -98,9 +98,11 @@ def confusion_matrix(counts: npt.NDArray[np.int64], model: str) -> Figure:
 
 def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: str) -> Figure:
     """A 5×5 grid of images, each with its prediction; a wrong one in red with the true digit."""
-    figure = Figure(figsize=(6, 6.6), layout="constrained")
+    figure = Figure(figsize=(6, 6.6))
     figure.suptitle(f"{model}: the first 25 test images", fontsize=11)
-    for axes, image, label, guess in zip(figure.subplots(5, 5).flat, images, labels, predicted, strict=False):
+    room = {"left": 0.02, "right": 0.98, "bottom": 0.01, "top": 0.91, "hspace": 0.3, "wspace": 0.05}
+    grid = figure.subplots(5, 5, gridspec_kw=room)  # places by hand: laying out so many axes takes a second
+    for axes, image, label, guess in zip(grid.flat, images, labels, predicted, strict=False):
         _draw(axes, image)
         right = label == guess
         axes.set_title(f"{guess}" if right else f"{guess} (is {label})", color="black" if right else RED, fontsize=10)
@@ -109,9 +111,10 @@ def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: st
 
 def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indices: Labels, model: str) -> Figure:
     """Up to ten images, each beside a bar chart of its ten probabilities: the true digit green, the guess red."""
-    figure = Figure(figsize=(11, 9), layout="constrained")
+    figure = Figure(figsize=(11, 9))
     figure.suptitle(f"{model}: the most confident of its mistakes", fontsize=11)
-    grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2]}).reshape(10, 2)
+    room = {"left": 0.02, "right": 0.98, "bottom": 0.04, "top": 0.92, "hspace": 0.5, "wspace": 0.12}
+    grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2], **room}).reshape(10, 2)  # by hand as above
     for (picture, bars), image, label, row, index in zip(
         grid[: len(labels)], images, labels, probabilities, indices, strict=True
     ):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,22 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """The columns of a table, without its index."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, even when the power fails: what is at `path` is always one whole version."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on disk only then
+    finally:
+        os.close(folder)
 
 
 def sha256_of(path: Path) -> str:

@@ -17,15 +17,17 @@ COLUMNS = [
     "validation_loss",
     "validation_accuracy",
 ]
+ONLY_IN_STUDIES = ["test_loss", "test_accuracy"]
 
 
 def write(rows: list[Row], path: Path) -> None:
     """Write the rows as CSV; what a row does not have stays empty."""
-    write_csv(path, pd.DataFrame(rows).reindex(columns=COLUMNS))
+    table = pd.DataFrame(rows)
+    write_csv(path, table.reindex(columns=[*COLUMNS, *(name for name in ONLY_IN_STUDIES if name in table)]))
 
 
 def read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path).reindex(columns=COLUMNS)
+    return pd.read_csv(path)
 
 
 def epochs(history: pd.DataFrame) -> pd.DataFrame:

@@ -126,8 +126,18 @@ class Affine(Strict):
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
 
 
+class Study(Strict):
+    """For `studies/` alone: what write-ups do and no recipe of ours should. The test images are scored every epoch.
+
+    `keep_epochs` keeps the model of every epoch; `double_softmax` puts a softmax before a loss that applies one itself.
+    """
+
+    keep_epochs: bool = False
+    double_softmax: bool = False
+
+
 class Recipe(Strict):
-    """One entry under `models`: a network and how it is trained."""
+    """One entry under `models`: a network and how it is trained. Of a last epoch only a part may be left: 1.5."""
 
     network: Name
     options: dict[str, int | float | bool | str] = {}
@@ -137,8 +147,9 @@ class Recipe(Strict):
     schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch: int = Field(gt=0)
-    epochs: int = Field(gt=0)
+    epochs: float = Field(gt=0)
     log_every: int = Field(gt=0)
+    study: Study | None = None
 
 
 class Params(Strict):
@@ -171,10 +182,21 @@ def load(path: Path = Path("params.yaml")) -> Params:
 def parse(content: Any, where: str) -> Params:
     """Check what a YAML reader returned. Raises PipelineError, one clause for each wrong key."""
     try:
-        return Params.model_validate(content)
+        parsed = Params.model_validate(content)
     except ValidationError as error:
         clauses = [_explain(one, _key(one, content)) for one in error.errors()]
         raise PipelineError(f"{where}: " + "; ".join(clauses)) from None
+    _check_study(parsed, where)
+    return parsed
+
+
+def _check_study(parsed: Params, where: str) -> None:
+    studied = [f"models.{name}.study" for name, recipe in parsed.models.items() if recipe.study is not None]
+    if studied and parsed.split.validation:
+        raise PipelineError(
+            f"{where}: {', '.join(studied)}: scores the test images while training, so nothing may be chosen: expected "
+            f"split.validation 0, found {parsed.split.validation}; remove it, or set that"
+        )
 
 
 def _key(error: Any, content: Any) -> str:

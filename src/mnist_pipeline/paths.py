@@ -1,5 +1,6 @@
 """Every path of an artefact, once; all relative to the folder that holds dvc.yaml and params.yaml."""
 
+import os
 from pathlib import Path
 
 RAW = Path("data/raw")
@@ -28,6 +29,22 @@ PUBLISHED_TO = STORE / "published-to.json"
 TIMINGS = Path(".timings")
 LOGS = Path(".logs")
 RECORDED = Path("recorded.json")
+RESUME = Path(".resume")
+REPORTED = Path("reported.csv")
+MEASURED = Path("measured.json")
+STUDY_TABLE = Path("results/table")
+STUDY_EPOCHS = Path("results/epochs.csv")
+
+
+def root() -> Path:
+    """The real repository, also from inside a temporary experiment, whose folder DVC deletes afterwards."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def project() -> Path:
+    """The nearest folder, from here upwards, that has DVC's: where `src` and `stages` are. Else the one we are in."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
 
 
 def model(name: str) -> Path:

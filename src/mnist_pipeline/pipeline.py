@@ -54,14 +54,14 @@ class Pipeline(Work[Ran]):
         self.repo = repo
         with repo.lock:
             graph = repo.index.graph
-            stages = [stage for stage in plan_repro(graph) if stage.path_in_repo == "dvc.yaml"]
+            stages = [stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"]
             self.needs = {
                 stage.addressing: {other.addressing for other in graph.successors(stage) if other in stages}
                 for stage in stages
             }
         self.stages = {stage.addressing: stage for stage in stages}
         self.locks: dict[str, ExitStack] = {}
-        self.commands = Commands(Path(repo.root_dir) / paths.LOGS)
+        self.commands = Commands(paths.LOGS)
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
         self.changed_lock = False
@@ -169,7 +169,7 @@ class Pipeline(Work[Ran]):
     @contextmanager
     def ordered_lock(self) -> Iterator[None]:
         """Leave the entries of dvc.lock in the order that `dvc repro` gives them, not as the stages happened to end."""
-        lock = Path(self.repo.root_dir) / "dvc.lock"
+        lock = Path("dvc.lock")
         before = list(load_yaml(str(lock)).get("stages", {})) if lock.exists() else []
         try:
             yield

@@ -81,7 +81,7 @@ class Record:
     def description(self) -> str:
         """The version in words: data, recipe, accuracy with interval."""
         recipe, figures = self.card.recipe, self.figures
-        epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+        epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs:g} epochs"
         rate = f"{recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.schedule.name}"
         augmented = "random affine augmentation" if recipe.augmentation else "no augmentation"
         return (
@@ -156,16 +156,16 @@ def _timing(model: str, images_seen: int) -> dict[str, float]:
 
 def _origin() -> dict[str, str]:
     """Where the model comes from: the commit that was checked out, whether the tree had changes, the experiment."""
-    tags = {"git.commit": _git("rev-parse", "HEAD"), "git.dirty": _dirty()}
+    tags = {"git.commit": git("rev-parse", "HEAD"), "git.dirty": _dirty()}
     experiment = {"dvc.experiment": "DVC_EXP_NAME", "dvc.baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {tag: os.environ[name] for tag, name in experiment.items() if os.environ.get(name)}
 
 
 def _dirty() -> str:
-    changes = _git("status", "--porcelain")
+    changes = git("status", "--porcelain")
     return changes if changes == "unknown" else str(bool(changes)).lower()
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else "unknown"

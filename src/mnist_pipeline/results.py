@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
 from mnist_pipeline import figures, idx
 from mnist_pipeline.evaluation import Predictions
@@ -14,31 +15,38 @@ from mnist_pipeline.files import write_csv
 def write(model: str, test: Predictions, images: figures.Images, history: pd.DataFrame, folder: Path) -> None:
     """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, 10)) and pictures/ into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    labels, classes, probabilities = test.labels.numpy(), test.classes.numpy(), test.probabilities.numpy()
+    labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
     table = pd.DataFrame({"index": range(len(labels)), "label": labels, "predicted": classes})
     write_csv(folder / "predictions.csv", table)
-    np.save(folder / "probabilities.npy", probabilities.astype(np.float32))
+    _write_probabilities(test, folder / "probabilities.npy")
     counts = confusion(labels, classes)
     cells = [(row, column, count) for (row, column), count in np.ndenumerate(counts)]
     write_csv(folder / "confusion.csv", pd.DataFrame(cells, columns=["label", "predicted", "count"]))
-    worst = confident_mistakes(labels, classes, probabilities)
+    worst = confident_mistakes(test)
     pictures = {
         "curves": figures.learning_curves(history, model),
         "confusion": figures.confusion_matrix(counts, model),
         "predictions": figures.prediction_grid(images[:25], labels[:25], classes[:25], model),
-        "mistakes": figures.mistakes(images[worst], labels[worst], probabilities[worst], worst, model),
+        "mistakes": figures.mistakes(
+            images[worst], labels[worst], test.probabilities(torch.from_numpy(worst)).numpy(), worst, model
+        ),
     }
     for name, figure in pictures.items():
         figures.save(figure, folder / "pictures" / f"{name}.png")
 
 
-def confident_mistakes(
-    labels: figures.Labels, classes: figures.Labels, probabilities: figures.Probabilities, most: int = 10
-) -> figures.Labels:
+def _write_probabilities(test: Predictions, path: Path) -> None:
+    kept = np.lib.format.open_memmap(path, "w+", np.float32, tuple(test.logits.shape))
+    for rows in test.parts():
+        kept[rows] = test.probabilities(rows).numpy()
+    kept.flush()
+
+
+def confident_mistakes(test: Predictions, most: int = 10) -> npt.NDArray[np.int64]:
     """Indices of the wrong predictions in which the network was surest, surest first, at most `most`."""
-    wrong = np.flatnonzero(labels != classes)
-    confidence = probabilities[wrong].max(axis=1)
-    chosen: figures.Labels = wrong[np.argsort(-confidence, kind="stable")][:most]
+    wrong = (test.classes != test.labels).nonzero().squeeze(1)
+    confidence = test.probabilities(wrong).amax(dim=1)
+    chosen: npt.NDArray[np.int64] = wrong[confidence.argsort(descending=True, stable=True)][:most].numpy()
     return chosen
 
 

@@ -18,6 +18,8 @@ def configure(runtime: Runtime) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses to be deterministic
     torch.set_num_threads(runtime.threads)
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports the compiler: a second a stage
+    # Only a guard for programs that read memory before they write it, and it costs time at every allocation:
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device(runtime.device)
 
 

@@ -14,14 +14,9 @@ from mnist_pipeline.files import read_json, write_json
 SQLITE = "sqlite:///"
 
 
-def root() -> Path:
-    """The real repository, also from inside a temporary experiment."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
-
-
 def address() -> str:
     """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root() / paths.DATABASE}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{paths.root() / paths.DATABASE}"
 
 
 def database() -> Path | None:

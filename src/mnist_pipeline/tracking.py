@@ -48,7 +48,7 @@ def connection() -> Iterator[MlflowClient]:
     Raises PipelineError that names the address when the store can't be reached or answers with an error.
     """
     uri, database = store.address(), store.database()
-    lock = store.root() / paths.STORE / "lock"
+    lock = paths.root() / paths.STORE / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock):

@@ -1,8 +1,8 @@
-"""The training loop: data, recipe and seed in, weights and history out."""
+"""The training loop: data, recipe and seed in, weights and history out. An epoch depends on the one before alone."""
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mnist_pipeline import dataset, evaluation, networks, optimizers, runtime
 from mnist_pipeline.augmentation import random_affine
-from mnist_pipeline.dataset import Dataset
+from mnist_pipeline.dataset import Images
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.history import Row
 from mnist_pipeline.params import Recipe
@@ -27,8 +27,11 @@ class Training:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    history: list[Row] = field(default_factory=list)
+    recipe: Recipe
+    seed: int
+    epoch: int = 0
     images_seen: int = 0
+    history: list[Row] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -37,88 +40,109 @@ def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
     runtime.seed(seed, epoch=0)
     network = networks.build(recipe.network, **recipe.options)
     network.to(device).to(memory_format=torch.channels_last)  # several times faster for convolutions on the CPU
-    return Training(network, optimizers.build(network, recipe.optimizer))
+    return Training(network, optimizers.build(network, recipe.optimizer), recipe, seed)
 
 
-def fit(data: Dataset, indices: tuple[Tensor, Tensor], recipe: Recipe, seed: int, device: torch.device) -> Training:
-    """Train on `data` at the first index vector and validate on the second, which may be empty.
+def _do_nothing(_: Training) -> None:
+    pass
 
-    Raises PipelineError with epoch, batch and learning rate when a loss is not finite.
+
+def fit(
+    training: Training,
+    images: Images,
+    scored: Mapping[str, Images],
+    after_epoch: Callable[[Training], None] = _do_nothing,
+) -> Training:
+    """Train on `images` until the recipe's last epoch, from whichever the training has reached.
+
+    After every epoch each of `scored` gives the columns `<name>_loss` and `<name>_accuracy`, and `after_epoch` is
+    called. Raises PipelineError with epoch, batch and learning rate when a loss is not finite.
     """
-    training = start(recipe, seed, device)
-    began = time.perf_counter()
-    with tqdm(total=recipe.epochs * len(indices[0]), unit=" images", unit_scale=True, disable=None) as bar:
-        for epoch in range(1, recipe.epochs + 1):
-            runtime.seed(seed, epoch)
-            run_epoch(training, data, indices[0], recipe, epoch, bar)
-            validate(training, data, indices[1], recipe, bar)
-    training.seconds = time.perf_counter() - began
+    recipe, count = training.recipe, len(images[1])
+    total = round(recipe.epochs * count)
+    with tqdm(total=total, initial=training.images_seen, unit=" images", unit_scale=True, disable=None) as bar:
+        for epoch in range(training.epoch + 1, math.ceil(recipe.epochs) + 1):
+            began = time.perf_counter()
+            runtime.seed(training.seed, epoch)
+            run_epoch(training, images, epoch, bar)
+            for name, others in scored.items():
+                score(training, name, others, bar)
+            training.epoch = epoch
+            training.seconds += time.perf_counter() - began
+            after_epoch(training)
     return training
 
 
-def run_epoch(training: Training, data: Dataset, indices: Tensor, recipe: Recipe, epoch: int, bar: Bar) -> None:
-    """Every image once, in a new order; adds the epoch's rows to the history."""
+def run_epoch(training: Training, images: Images, epoch: int, bar: Bar) -> None:
+    """Every image once, in a new order (of a last epoch its part); adds the epoch's rows to the history."""
     training.network.train()
-    total_loss, hits = 0.0, 0
-    for number, (loss, correct, size) in enumerate(steps(training, data, indices, recipe, epoch), start=1):
-        total_loss, hits = total_loss + loss * size, hits + correct
+    total_loss, hits, seen = 0.0, 0, 0
+    for number, (loss, correct, size) in enumerate(steps(training, images, epoch), start=1):
+        total_loss, hits, seen = total_loss + loss * size, hits + correct, seen + size
         training.images_seen += size
         bar.update(size)
-        if number % recipe.log_every == 0:
+        if number % training.recipe.log_every == 0:
             row = {"images_seen": training.images_seen, "epoch": epoch}
             training.history.append(row | {"batch_loss": loss, "batch_accuracy": correct / size})
-            bar.set_postfix(loss=f"{loss:.4f}", validation=_last_accuracy(training), refresh=False)
-    mean = {"training_loss": total_loss / len(indices), "training_accuracy": hits / len(indices)}
+            bar.set_postfix(loss=f"{loss:.4f}", accuracy=_last_accuracy(training), refresh=False)
+    mean = {"training_loss": total_loss / seen, "training_accuracy": hits / seen}
     training.history.append({"images_seen": training.images_seen, "epoch": epoch, **mean})
 
 
-def steps(
-    training: Training, data: Dataset, indices: Tensor, recipe: Recipe, epoch: int
-) -> Iterator[tuple[float, int, int]]:
+def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[float, int, int]]:
     """Train batch by batch; after each, its mean loss, how many images it had right, and its size."""
+    recipe, (data, indices) = training.recipe, images
     device = next(training.network.parameters()).device
     batches = math.ceil(len(indices) / recipe.batch)
-    for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch)):
+    count = max(1, round(len(indices) * min(1.0, recipe.epochs - (epoch - 1))))
+    for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch, count)):
         progress = (epoch - 1 + number / batches) / recipe.epochs
         rate = recipe.optimizer.learning_rate * optimizers.factor(recipe.schedule, progress)
         for group in training.optimizer.param_groups:
             group["lr"] = rate
-        images, labels = data.batch(chosen)
-        loss, correct = step(training, images.to(device), labels.to(device), recipe)
-        _check_finite(loss, recipe, training, f"epoch {epoch}, batch {number + 1}")
+        pixels, labels = data.batch(chosen)
+        loss, correct = step(training, pixels.to(device), labels.to(device))
+        _check_finite(loss, training, f"epoch {epoch}, batch {number + 1}")
         yield loss, correct, len(chosen)
 
 
-def _check_finite(loss: float, recipe: Recipe, training: Training, when: str) -> None:
+def _check_finite(loss: float, training: Training, when: str) -> None:
     if not math.isfinite(loss):
         raise PipelineError(
-            f"training {recipe.network}: the loss became {loss} in {when}, at learning rate "
+            f"training {training.recipe.network}: the loss became {loss} in {when}, at learning rate "
             f"{training.optimizer.param_groups[0]['lr']:.3g}; no model was written; lower optimizer.learning_rate in "
             "params.yaml"
         )
 
 
-def step(training: Training, images: Tensor, labels: Tensor, recipe: Recipe) -> tuple[float, int]:
+def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int]:
     """One batch of unscaled images forward, backward and into the weights; its mean loss and how many were right."""
+    recipe = training.recipe
     if recipe.augmentation is not None:
         images = random_affine(images, recipe.augmentation)
     logits = training.network(dataset.scale(images, recipe.scaling))
-    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    loss = _loss(logits, labels, recipe, recipe.label_smoothing)
     training.optimizer.zero_grad()
     loss.backward()
     training.optimizer.step()
     return loss.item(), int((logits.argmax(dim=1) == labels).sum())
 
 
-def validate(training: Training, data: Dataset, indices: Tensor, recipe: Recipe, bar: Bar) -> None:
-    """Add loss and accuracy on the validation images, if there are any, to the epoch's row."""
-    if len(indices):
-        scored = evaluation.predict(training.network, data, indices, recipe.scaling)
-        _check_finite(scored.loss, recipe, training, f"validation after epoch {training.history[-1]['epoch']}")
-        training.history[-1] |= {"validation_loss": scored.loss, "validation_accuracy": scored.accuracy}
-        bar.set_postfix(loss=f"{training.history[-1]['training_loss']:.4f}", validation=_last_accuracy(training))
+def _loss(logits: Tensor, labels: Tensor, recipe: Recipe, smoothing: float) -> Tensor:
+    if recipe.study is not None and recipe.study.double_softmax:
+        logits = logits.softmax(dim=1)  # what two write-ups do, though cross_entropy applies one itself
+    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+
+
+def score(training: Training, name: str, images: Images, bar: Bar) -> None:
+    """Add loss and accuracy on these images to the epoch's row."""
+    predictions = evaluation.predict(training.network, *images, training.recipe.scaling)
+    loss = _loss(predictions.logits.double(), predictions.labels, training.recipe, smoothing=0.0).item()
+    _check_finite(loss, training, f"{name} after epoch {training.history[-1]['epoch']}")
+    training.history[-1] |= {f"{name}_loss": loss, f"{name}_accuracy": predictions.accuracy}
+    bar.set_postfix(loss=f"{training.history[-1]['training_loss']:.4f}", accuracy=_last_accuracy(training))
 
 
 def _last_accuracy(training: Training) -> str:
-    known = [row["validation_accuracy"] for row in training.history if "validation_accuracy" in row]
+    known = [row[key] for row in training.history for key in ("validation_accuracy", "test_accuracy") if key in row]
     return f"{known[-1]:.2%}" if known else "–"

@@ -6,13 +6,13 @@ from torch import nn
 def network() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 5, padding=2),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Linear(64 * 7 * 7, 1024),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Linear(1024, 10),
     )

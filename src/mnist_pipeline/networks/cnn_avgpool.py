@@ -8,9 +8,9 @@ def network() -> nn.Module:
         nn.Conv2d(1, 8, 3, padding=1),
         nn.AvgPool2d(2),
         nn.BatchNorm2d(8),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(8, 16, 3, padding=1),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Flatten(),
         nn.Linear(16 * 14 * 14, 10),
     )

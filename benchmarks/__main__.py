@@ -1,0 +1,26 @@
+"""Run the parts that are named, or all, one after the other. Run: python -m benchmarks [PART …]."""
+
+import sys
+import time
+
+from benchmarks import distance, growth, overhead, report, test_images, time_to_99, training_time
+
+PARTS = {
+    "training_time": ("Time to the reported accuracy", training_time.run),
+    "distance": ("Distance to the limit", distance.run),
+    "time_to_99": ("Time to 99 %", time_to_99.run),
+    "test_images": ("10,000 test images", test_images.run),
+    "overhead": ("Pipeline overhead", overhead.run),
+    "growth": ("Growth", growth.run),
+}
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or PARTS:
+        if part not in PARTS:
+            sys.exit(f"error: no part {part!r}; there are {', '.join(PARTS)}")
+        title, run = PARTS[part]
+        print(f"{title} …", flush=True)
+        began = time.perf_counter()
+        text = run()
+        print(text, flush=True)
+        report.write([heading for heading, _ in PARTS.values()], title, text, time.perf_counter() - began)

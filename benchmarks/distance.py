@@ -1,0 +1,112 @@
+"""How close `fit()` comes to bare forward, backward and optimizer steps over batches that were prepared beforehand."""
+
+import time
+from itertools import cycle, islice
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import report
+from mnist_pipeline import dataset, params, runtime, training
+from mnist_pipeline.augmentation import random_affine
+from mnist_pipeline.dataset import Images
+from mnist_pipeline.params import Recipe
+from mnist_pipeline.training import Training
+
+BATCHES, ROUNDS, SIDE = 200, 3, 4096
+CONVOLUTIONAL, MLP = 1.10, 1.35
+TEXT = """200 batches of `fit()` without validation and logging against the same forward, backward and optimizer steps
+over prepared batches; augmentation, where a recipe has it, on both sides. Medians of three rounds in turns. GFLOP/s
+are those of `fit()`: the arithmetic of matrix products and convolutions, forward and backward, over its seconds."""
+
+
+def run() -> str:
+    settings = params.load()
+    runtime.configure(settings.runtime)
+    data = dataset.training_set()
+    images = (data, dataset.split(data.labels.numpy(), settings.split)[0])
+    peak = _matrix_product()
+    rows = [_compare(name, recipe, images, peak) for name, recipe in settings.models.items()]
+    verdicts = [
+        report.verdict(row["model"], row["ratio"], at_most=MLP if row["model"].startswith("mlp") else CONVOLUTIONAL)
+        for row in rows
+    ]
+    product = f"A float32 matrix product of {SIDE}×{SIDE} reaches {peak:.0f} GFLOP/s on the same thread."
+    return "\n\n".join([TEXT, report.table(rows), product, "\n".join(verdicts)])
+
+
+def _compare(name: str, recipe: Recipe, images: Images, peak: float) -> dict[str, Any]:
+    _fit(recipe, images), _bare(recipe, images)
+    turns = [(_fit(recipe, images), _bare(recipe, images)) for _ in range(ROUNDS)]
+    fitted, bare = median(turn[0] for turn in turns), median(turn[1] for turn in turns)
+    speed = _arithmetic(recipe, images) * BATCHES / fitted / 1e9
+    return {
+        "model": name,
+        "fit(), s": f"{fitted:.3f}",
+        "bare steps, s": f"{bare:.3f}",
+        "ratio": round(median(one / other for one, other in turns), 3),
+        "GFLOP/s": f"{speed:.0f}",
+        "of the matrix product": f"{speed / peak:.0%}",
+    }
+
+
+def _start(recipe: Recipe) -> Training:
+    started = training.start(recipe, 1, torch.device("cpu"))
+    started.network.train()
+    return started
+
+
+def _fit(recipe: Recipe, images: Images) -> float:
+    epochs = BATCHES * recipe.batch / len(images[1])
+    started = _start(recipe.model_copy(update={"epochs": epochs, "log_every": BATCHES + 1}))
+    return training.fit(started, images, {}).seconds
+
+
+def _bare(recipe: Recipe, images: Images) -> float:
+    started, batches = _start(recipe), _prepared(recipe, images)
+    began = time.perf_counter()
+    for pixels, labels in islice(cycle(batches), BATCHES):
+        _step(started, pixels, labels)
+    return time.perf_counter() - began
+
+
+def _prepared(recipe: Recipe, images: Images) -> list[tuple[Tensor, Tensor]]:
+    """As many whole batches as an epoch has, at most 200: scaled, unless augmentation has to come before."""
+    data, indices = images
+    chosen = [data.batch(part) for part in indices.split(recipe.batch)[:BATCHES] if len(part) == recipe.batch]
+    if recipe.augmentation is not None:
+        return chosen
+    return [(dataset.scale(pixels, recipe.scaling), labels) for pixels, labels in chosen]
+
+
+def _step(started: Training, pixels: Tensor, labels: Tensor) -> None:
+    recipe = started.recipe
+    if recipe.augmentation is not None:
+        pixels = dataset.scale(random_affine(pixels, recipe.augmentation), recipe.scaling)
+    started.optimizer.zero_grad()
+    logits = started.network(pixels)
+    functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing).backward()
+    started.optimizer.step()
+
+
+def _arithmetic(recipe: Recipe, images: Images) -> int:
+    """Floating-point operations of one batch, forward and backward."""
+    started, (pixels, labels) = _start(recipe), _prepared(recipe, images)[0]
+    with FlopCounterMode(display=False) as counter:
+        _step(started, pixels, labels)
+    return int(counter.get_total_flops())
+
+
+def _matrix_product() -> float:
+    """GFLOP/s of a large float32 matrix product, the best of three."""
+    left, right = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        torch.mm(left, right)
+        seconds.append(time.perf_counter() - began)
+    return 2 * SIDE**3 / min(seconds) / 1e9

@@ -1,0 +1,112 @@
+"""Seconds and memory of stages when the data set grows a hundredfold: MNIST repeated with shifts, written as IDX."""
+
+import gzip
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from benchmarks import report
+from mnist_pipeline import dataset, idx
+
+COUNTS = (60_000, 600_000, 6_000_000)
+GIBIBYTE, LINEAR = 1 << 30, 1.25
+STAGES = {"verify": ["verify.py"], "train": ["train.py", "mlp_28"], "evaluate": ["evaluate.py", "mlp_28"]}
+NAMES = {"training_images": "a.gz", "training_labels": "b.gz", "test_images": "a.gz", "test_labels": "b.gz"}
+TEXT = """Training files and test files of so many images each, so `verify` checks twice as many, `train` (one epoch
+of `mlp_28`) and `evaluate` see so many. Each stage is a process of its own; its start of a few seconds is in the
+figures. Memory is the largest RssAnon, read from /proc fifty times a second: what the process holds besides mapped
+files. Growth is how many times as long a further image takes between 600,000 and 6,000,000 as between 60,000 and
+600,000: 1 is linear."""
+
+
+def run() -> str:
+    source = Path.cwd()
+    data = dataset.training_set()
+    images, labels = data.pixels.numpy(), data.labels.numpy()
+    figures: dict[str, list[tuple[float, int]]] = {stage: [] for stage in STAGES}
+    for count in COUNTS:
+        with tempfile.TemporaryDirectory() as folder:
+            _write(Path(folder), images, labels, count)
+            _write_params(source, Path(folder), count)
+            for stage, command in STAGES.items():
+                figures[stage].append(
+                    _measure([sys.executable, str(source / "stages" / command[0]), *command[1:]], folder)
+                )
+    rows = [_row(stage, results) for stage, results in figures.items()]
+    verdicts = []
+    for row, results in zip(rows, figures.values(), strict=True):
+        peak = max(memory for _, memory in results) / GIBIBYTE
+        verdicts.append(report.verdict(f"{row['stage']}, growth", row["growth"], at_most=LINEAR))
+        verdicts.append(report.verdict(f"{row['stage']}, GiB", peak, at_most=1))
+    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+
+
+def _row(stage: str, results: list[tuple[float, int]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"stage": stage}
+    for count, (seconds, memory) in zip(COUNTS, results, strict=True):
+        row[f"{count:,}: s"], row[f"{count:,}: MiB"] = f"{seconds:.1f}", f"{memory >> 20}"
+    small, middle, large = (seconds for seconds, _ in results)
+    each_of = (COUNTS[1] - COUNTS[0], COUNTS[2] - COUNTS[1])
+    row["growth"] = round((large - middle) / each_of[1] / ((middle - small) / each_of[0]), 2)
+    return row
+
+
+def _write(folder: Path, images: idx.Bytes, labels: idx.Bytes, count: int) -> None:
+    """Gzipped IDX files of so many images, each repetition moved by up to five pixels."""
+    raw = folder / "data" / "raw"
+    raw.mkdir(parents=True)
+    shifts = list(itertools.product(range(-5, 5), repeat=2))[: count // len(labels)]
+    with gzip.open(raw / "a.gz", "wb", compresslevel=1) as stream:
+        stream.write(struct.pack(">4I", idx.IMAGES_MAGIC, count, idx.SIZE, idx.SIZE))
+        for shift in shifts:
+            stream.write(np.roll(images, shift, axis=(1, 2)).tobytes())
+    with gzip.open(raw / "b.gz", "wb", compresslevel=1) as stream:
+        stream.write(struct.pack(">2I", idx.LABELS_MAGIC, count))
+        for _ in shifts:
+            stream.write(labels.tobytes())
+
+
+def _write_params(source: Path, folder: Path, count: int) -> None:
+    content = YAML(typ="safe").load(source / "params.yaml")
+    files = {role: {"file": name} for role, name in NAMES.items()}
+    content["data"] |= {"training": count, "test": count, "files": files}
+    content["models"] = {"mlp_28": content["models"]["mlp_28"] | {"epochs": 1}}
+    YAML(typ="safe").dump(content, folder / "params.yaml")
+
+
+def _measure(command: list[str], folder: str) -> tuple[float, int]:
+    """Seconds of a process and the most anonymous memory that it held, in bytes."""
+    environment = os.environ | {"DVC_ROOT": folder}
+    began = time.perf_counter()
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE) as process:
+        peak: list[int] = [0]
+        watcher = threading.Thread(target=_watch, args=(process, peak))
+        watcher.start()
+        _, said = process.communicate()
+        seconds = time.perf_counter() - began
+        watcher.join()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {said.decode()}")
+    return seconds, peak[0]
+
+
+def _watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        try:
+            lines = status.read_text(encoding="ascii").splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        anonymous = next((line.split()[1] for line in lines if line.startswith("RssAnon")), "0")
+        peak[0] = max(peak[0], int(anonymous) * 1024)
+        time.sleep(0.02)

@@ -1,0 +1,52 @@
+"""What the pipeline costs on top of the trainings: `mnist repro`, which `make repro` calls, and plain `dvc repro`."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import report
+from mnist_pipeline import params, paths
+from mnist_pipeline.files import read_json
+
+OVERHEAD, FASTER = 1.25, 1.3
+RESULTS = ("dvc.lock", "metrics", "results")
+TEXT = """Two clones without dvc.lock, metrics and results, so that every stage runs: one built by `mnist repro`,
+which is what `make repro` runs once the packages are installed, the other by plain `dvc repro`. The trainings' own
+seconds are what each measured inside the first, from the first batch to the last, validation included."""
+
+
+def run() -> str:
+    jobs = params.load().runtime.default_jobs()
+    with tempfile.TemporaryDirectory() as folder:
+        together, trainings = _build(Path(folder) / "mnist", "mnist")
+        one_by_one, _ = _build(Path(folder) / "dvc", "dvc")
+    row = {
+        "mnist repro, s": f"{together:.0f}",
+        "the trainings' own, s": f"{trainings:.0f}",
+        "stages at once": jobs,
+        "dvc repro, s": f"{one_by_one:.0f}",
+    }
+    verdicts = [
+        report.verdict(f"mnist repro / (trainings / {jobs})", together / (trainings / jobs), at_most=OVERHEAD),
+        report.verdict("dvc repro / mnist repro", one_by_one / together, at_least=FASTER),
+    ]
+    return "\n\n".join([TEXT, report.table([row]), "\n".join(verdicts)])
+
+
+def _build(clone: Path, program: str) -> tuple[float, float]:
+    """Seconds of the whole pipeline, and those that its trainings measured of themselves."""
+    subprocess.run(["git", "clone", "--quiet", str(Path.cwd()), str(clone)], check=True)
+    for name in RESULTS:
+        place = clone / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "MAKE"))
+    }
+    began = time.perf_counter()
+    subprocess.run([program, "repro"], cwd=clone, env=environment, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - began
+    timings = [read_json(place)["training_seconds"] for place in (clone / paths.TIMINGS).glob("*.json")]
+    return seconds, sum(timings)

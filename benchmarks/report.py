@@ -1,0 +1,49 @@
+"""benchmarks/results.md: a section a part, under the description of the machine."""
+
+from pathlib import Path
+from typing import Any
+
+from mnist_pipeline import machine
+from mnist_pipeline.record import git
+
+RESULTS = Path("benchmarks/results.md")
+INTRODUCTION = """# Speed, as ratios
+
+Written by `make bench`. Both sides of a ratio run in one process, in turns, on one thread, alone on the machine.
+"""
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows with the same keys as a Markdown table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def verdict(name: str, value: float, *, at_least: float | None = None, at_most: float | None = None) -> str:
+    """A line that says whether a figure meets its target."""
+    met = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
+    target = f"at least {at_least:g}" if at_least is not None else f"at most {at_most:g}"
+    return f"- {'met' if met else '**NOT met**'}: {name} {value:.4g} (target: {target})"
+
+
+def write(titles: list[str], title: str, text: str, seconds: float) -> None:
+    """Put one section into the file, in the order of `titles`; the others stay as they are."""
+    sections = _sections()
+    sections[title] = f"{text}\n\n{_origin(seconds)}"
+    body = "".join(f"\n## {name}\n\n{sections[name].strip()}\n" for name in titles if name in sections)
+    RESULTS.write_text(f"{INTRODUCTION}{body}", encoding="utf-8")
+
+
+def _sections() -> dict[str, str]:
+    if not RESULTS.exists():
+        return {}
+    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:]
+    return dict(part.split("\n", 1) for part in parts)
+
+
+def _origin(seconds: float) -> str:
+    here = ", ".join(f"{name} {value}" for name, value in machine.describe().items())
+    dirty = (
+        " with changes" if git("status", "--porcelain", "--", "src", "stages", "benchmarks/*.py", "params.yaml") else ""
+    )
+    return f"Measured in {seconds / 60:.1f} min at commit {git('rev-parse', '--short', 'HEAD')}{dirty}, on: {here}."

@@ -1,0 +1,61 @@
+"""Seconds of a study's trainings and test passes, in measured.json.
+
+No two runs take the same, so no stage writes them: `measure` notes them with the weights that they belong to and the
+commit, and the stage that makes the study's table depends on that file.
+"""
+
+import time
+from typing import Any
+
+from mnist_pipeline import checkpoints, dataset, evaluation, machine, paths, runtime
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import read_json, sha256_of, write_json
+from mnist_pipeline.params import Params
+from mnist_pipeline.record import git
+
+ROUNDS = 3
+
+
+def measure(settings: Params) -> None:
+    """Bring measured.json up to date: models whose weights have not changed since they were measured keep their entry.
+
+    Raises PipelineError when the code has changes that no commit names, or when a model was not trained here.
+    """
+    measured = read_json(paths.MEASURED)["models"]
+    stale = [model for model in settings.models if measured.get(model, {}).get("weights_sha256") != _weights(model)]
+    if not stale:
+        return
+    if git("status", "--porcelain", "--", "../../src", "../../stages", "params.yaml"):
+        raise PipelineError("src, stages or params.yaml have changes: commit them, since the table names the commit")
+    runtime.configure(settings.runtime)
+    now = {model: _measure(model) for model in stale}
+    models = {model: now.get(model) or measured[model] for model in settings.models}
+    write_json(paths.MEASURED, {"models": models})
+
+
+def _weights(model: str) -> str:
+    return sha256_of(paths.model(model) / checkpoints.WEIGHTS)
+
+
+def _measure(model: str) -> dict[str, Any]:
+    weights, timing = _weights(model), paths.timing(model)
+    trained = read_json(timing) if timing.exists() else {}
+    if trained.get("weights_sha256") != weights:
+        raise PipelineError(
+            f"{timing}: says nothing of these weights, since they were not trained here; train them with: "
+            f"dvc repro --force --single-item train@{model}"
+        )
+    network, card = checkpoints.load(paths.model(model))
+    test = dataset.test_set()
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        evaluation.predict(network, test, test.all(), card.recipe.scaling)
+        seconds.append(time.perf_counter() - began)
+    return {
+        "weights_sha256": weights,
+        "training_seconds": round(trained["training_seconds"], 3),
+        "test_seconds": round(min(seconds), 4),
+        "commit": git("rev-parse", "HEAD"),
+        "machine": machine.describe(),
+    }

@@ -1,0 +1,41 @@
+"""benchmarks/results.md: a part that runs again replaces its own section and no other; a verdict says what it means."""
+
+from pathlib import Path
+
+import pytest
+from benchmarks import report
+
+TITLES = ["First", "Second"]
+
+
+def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    for title, text in (("Second", "two"), ("First", "old"), ("First", "new")):
+        report.write(TITLES, title, text, seconds=90)
+    written = report.RESULTS.read_text(encoding="utf-8")
+    assert [line for line in written.splitlines() if line.startswith("#")] == [
+        "# Speed, as ratios",
+        "## First",
+        "## Second",
+    ]
+    assert "new" in written
+    assert "old" not in written
+    assert written.count("Measured in 1.5 min at commit ") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "start"),
+    [
+        (1.5, {"at_least": 1.5}, "- met: x 1.5 (target: at least 1.5)"),
+        (1.49, {"at_least": 1.5}, "- **NOT met**: x 1.49 (target: at least 1.5)"),
+        (1.1, {"at_most": 1.1}, "- met: x 1.1 (target: at most 1.1)"),
+        (1.2, {"at_most": 1.1}, "- **NOT met**: x 1.2 (target: at most 1.1)"),
+    ],
+)
+def test_a_verdict_says_whether_the_figure_meets_its_target(value: float, limits: dict[str, float], start: str) -> None:
+    assert report.verdict("x", value, **limits) == start
+
+
+def test_a_table_has_a_line_a_row() -> None:
+    assert report.table([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]) == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |"
