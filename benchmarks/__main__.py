@@ -4,6 +4,7 @@ import sys
 import time
 
 from benchmarks import distance, growth, overhead, report, test_images, time_to_99, training_time
+from mnist_pipeline.errors import PipelineError
 
 PARTS = {
     "training_time": ("Time to the reported accuracy", training_time.run),
@@ -21,6 +22,9 @@ if __name__ == "__main__":
         title, run = PARTS[part]
         print(f"{title} …", flush=True)
         began = time.perf_counter()
-        text = run()
+        try:
+            text = run()
+        except PipelineError as error:
+            sys.exit(f"error: {error}")
         print(text, flush=True)
         report.write([heading for heading, _ in PARTS.values()], title, text, time.perf_counter() - began)

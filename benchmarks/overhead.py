@@ -9,7 +9,9 @@ from pathlib import Path
 
 from benchmarks import report
 from mnist_pipeline import params, paths
+from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json
+from mnist_pipeline.record import git
 
 OVERHEAD, FASTER = 1.25, 1.3
 RESULTS = ("dvc.lock", "metrics", "results")
@@ -19,6 +21,8 @@ seconds are what each measured inside the first, from the first batch to the las
 
 
 def run() -> str:
+    if git("status", "--porcelain", "--", "src", "stages", "params.yaml", "dvc.yaml"):
+        raise PipelineError("the clones are of the last commit: commit the changes of src, stages, params.yaml first")
     jobs = params.load().runtime.default_jobs()
     with tempfile.TemporaryDirectory() as folder:
         together, trainings = _build(Path(folder) / "mnist", "mnist")

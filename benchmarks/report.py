@@ -1,5 +1,6 @@
-"""benchmarks/results.md: a section a part, under the description of the machine."""
+"""benchmarks/results.md: a section a part, each with the machine and the commit that it was measured at."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from mnist_pipeline.record import git
 RESULTS = Path("benchmarks/results.md")
 INTRODUCTION = """# Speed, as ratios
 
-Written by `make bench`. Both sides of a ratio run in one process, in turns, on one thread, alone on the machine.
+Written by `make bench`, alone on the machine. Both sides of a ratio of trainings or test passes run in turns, in one
+process, on one thread.
 """
 
 
@@ -43,7 +45,9 @@ def _sections() -> dict[str, str]:
 
 def _origin(seconds: float) -> str:
     here = ", ".join(f"{name} {value}" for name, value in machine.describe().items())
-    dirty = (
-        " with changes" if git("status", "--porcelain", "--", "src", "stages", "benchmarks/*.py", "params.yaml") else ""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    changed = git("status", "--porcelain", "--", "src", "stages", "benchmarks/*.py", "params.yaml")
+    commit = git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
+    return (
+        f"Measured in {seconds / 60:.1f} min at commit {commit}, on {os.cpu_count()} cores, {memory:.0f} GiB: {here}."
     )
-    return f"Measured in {seconds / 60:.1f} min at commit {git('rev-parse', '--short', 'HEAD')}{dirty}, on: {here}."

@@ -27,11 +27,12 @@ def run() -> str:
     images = (data, dataset.split(data.labels.numpy(), settings.split)[0])
     scaled = (dataset.scale(data.pixels[images[1]].unsqueeze(1), recipe.scaling), data.labels[images[1]].long())
     theirs, ours = [], []
-    for seed in SEEDS:
+    for seed in (0, *SEEDS):  # the first pair only warms up
         theirs.append(_speed_study(seed, *scaled, test=(test, test.all()), scaling=recipe.scaling))
         trained = training.fit(training.start(recipe, seed, device), images, {})
         accuracy = evaluation.predict(trained.network, test, test.all(), recipe.scaling).accuracy
         ours.append((trained.seconds, accuracy))
+    theirs, ours = theirs[1:], ours[1:]
     rows = [_row(name, results) for name, results in (("speed study", theirs), ("cnn_fast", ours))]
     faster = mean(seconds for seconds, _ in theirs) / mean(seconds for seconds, _ in ours)
     verdicts = [
@@ -74,7 +75,9 @@ def _speed_study(seed: int, images: Tensor, labels: Tensor, *, test: Images, sca
     torch.manual_seed(seed)
     network = _network()
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.7, 0.9), fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=-(-len(labels) // BATCH))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=-(-len(labels) // BATCH), cycle_momentum=False
+    )
     began = time.perf_counter()
     for chosen in torch.randperm(len(labels)).split(BATCH):
         optimizer.zero_grad()

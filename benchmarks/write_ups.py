@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,18 @@ NAMES = {
 }
 
 
-def loader(recipe: Recipe, *, train: bool, batch: int) -> DataLoader[Any]:
+@contextmanager
+def loader(recipe: Recipe, *, train: bool, batch: int) -> Iterator[DataLoader[Any]]:
     """Batches of all training images in random order, or of the test images in theirs."""
-    folder = Path(tempfile.mkdtemp())
-    raw = folder / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name, place in NAMES.items():
-        (raw / name).symlink_to(place.resolve())
-    scale = transforms.Normalize((recipe.scaling.mean,), (recipe.scaling.std,))
-    steps = [transforms.ToTensor()] if recipe.scaling.std == 1 else [transforms.ToTensor(), scale]
-    return DataLoader(MNIST(str(folder), train=train, transform=transforms.Compose(steps)), batch, shuffle=train)
+    steps: list[Any] = [transforms.ToTensor()]
+    if (recipe.scaling.mean, recipe.scaling.std) != (0.0, 1.0):
+        steps.append(transforms.Normalize((recipe.scaling.mean,), (recipe.scaling.std,)))
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name, place in NAMES.items():
+            (raw / name).symlink_to(place.resolve())
+        yield DataLoader(MNIST(folder, train=train, transform=transforms.Compose(steps)), batch, shuffle=train)
 
 
 def network(recipe: Recipe) -> nn.Module:
@@ -48,18 +51,19 @@ def train(recipe: Recipe, slices: int) -> Iterator[float]:
         optimizer = torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
     else:
         optimizer = torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=spec.momentum)
-    batches, criterion = loader(recipe, train=True, batch=recipe.batch), nn.CrossEntropyLoss()
-    ends = {len(batches) * number // slices for number in range(1, slices + 1)}
-    began, running = time.perf_counter(), 0.0
-    for number, (images, labels) in enumerate(batches, start=1):
-        optimizer.zero_grad()
-        loss = criterion(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        running += loss.item()
-        if number in ends:
-            yield time.perf_counter() - began
-            began = time.perf_counter()
+    criterion, running = nn.CrossEntropyLoss(), 0.0
+    with loader(recipe, train=True, batch=recipe.batch) as batches:
+        ends = {len(batches) * number // slices for number in range(1, slices + 1)}
+        began = time.perf_counter()
+        for number, (images, labels) in enumerate(batches, start=1):
+            optimizer.zero_grad()
+            loss = criterion(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            running += loss.item()
+            if number in ends:
+                yield time.perf_counter() - began
+                began = time.perf_counter()
 
 
 def test(model: nn.Module, batches: DataLoader[Any]) -> int:
