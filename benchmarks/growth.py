@@ -87,6 +87,7 @@ def _write_params(source: Path, folder: Path, count: int) -> None:
 def _measure(command: list[str], folder: str) -> tuple[float, int]:
     """Seconds of a process and the most anonymous memory that it held, in bytes."""
     environment = os.environ | {"DVC_ROOT": folder}
+    os.sync()  # or a stage pays for what the one before it left to be written
     began = time.perf_counter()
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE) as process:
         peak: list[int] = [0]
