@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ from benchmarks import report
 from mnist_pipeline import dataset, idx
 
 COUNTS = (60_000, 600_000, 6_000_000)
-GIBIBYTE, LINEAR = 1 << 30, 1.25
+GIBIBYTE, LINEAR, ROUNDS = 1 << 30, 1.25, 3
 STAGES = {"verify": ["verify.py"], "train": ["train.py", "mlp_28"], "evaluate": ["evaluate.py", "mlp_28"]}
 NAMES = {"training_images": "a.gz", "training_labels": "b.gz", "test_images": "a.gz", "test_labels": "b.gz"}
 TEXT = """Training files and test files of so many images each, so `verify` checks twice as many, `train` (one epoch
 of `mlp_28`) and `evaluate` see so many. Each stage is a process of its own; its start of a few seconds is in the
-figures. Memory is the largest RssAnon, read from /proc fifty times a second: what the process holds besides mapped
+figures, which are medians of three runs. Memory is the largest RssAnon, read from /proc fifty times a second: what the process holds besides mapped
 files. Growth is how many times as long a further image takes between 600,000 and 6,000,000 as between 60,000 and
 600,000: 1 is linear."""
 
@@ -39,9 +40,9 @@ def run() -> str:
             _write(Path(folder), images, labels, count)
             _write_params(source, Path(folder), count)
             for stage, command in STAGES.items():
-                figures[stage].append(
-                    _measure([sys.executable, str(source / "stages" / command[0]), *command[1:]], folder)
-                )
+                line = [sys.executable, str(source / "stages" / command[0]), *command[1:]]
+                runs = [_measure(line, folder) for _ in range(ROUNDS)]
+                figures[stage].append((median(run[0] for run in runs), max(run[1] for run in runs)))
     rows = [_row(stage, results) for stage, results in figures.items()]
     verdicts = []
     for row, results in zip(rows, figures.values(), strict=True):

@@ -39,7 +39,6 @@ def _write_probabilities(test: Predictions, path: Path) -> None:
     kept = np.lib.format.open_memmap(path, "w+", np.float32, tuple(test.logits.shape))
     for rows in test.parts():
         kept[rows] = test.probabilities(rows).numpy()
-    kept.flush()
 
 
 def confident_mistakes(test: Predictions, most: int = 10) -> npt.NDArray[np.int64]:
