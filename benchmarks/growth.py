@@ -28,10 +28,12 @@ of `mlp_28`) and `evaluate` see so many. Each stage is a process of its own; its
 figures, which are medians of three runs. Memory is the largest RssAnon, read from /proc fifty times a second: what
 the process holds besides mapped files. Growth is how many times as long a further image takes between 600,000 and
 6,000,000 as between 60,000 and 600,000: 1 is linear."""
-NOTE = """What keeps `evaluate` above the bound in this run is the processor's cache: 600,000 images (449 MiB) fit into its
+NOTE = """
+What keeps `evaluate` above the bound in this run is the processor's cache: 600,000 images (449 MiB) fit into its
 480 MiB and 6 million do not. In a profile of both sizes, taking a batch of 50 images out of the mapped file costs 5.4
 and 9.8 µs; everything else (the network, the tables, the probabilities) takes ten times as long for ten times the
-images. The middle figure is a difference of 1.6 s on top of a start of 4 s, so the ratio moves by a tenth between runs."""
+images. The middle figure is a difference of 1.6 s on top of a start of 4 s, so the ratio moves by a tenth between runs.
+"""
 
 
 def run() -> str:
@@ -53,7 +55,7 @@ def run() -> str:
         peak = max(memory for _, memory in results) / GIBIBYTE
         verdicts.append(report.verdict(f"{row['stage']}, growth", row["growth"], at_most=LINEAR))
         verdicts.append(report.verdict(f"{row['stage']}, GiB", peak, at_most=1))
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts), NOTE])
+    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts), NOTE.strip()])
 
 
 def _row(stage: str, results: list[tuple[float, int]]) -> dict[str, Any]:
