@@ -2,11 +2,12 @@
 
 import bootstrap
 
-from mnist_pipeline import params, tracking
+from mnist_pipeline import params
+from mnist_pipeline.tracking import publishing
 
 
 def main() -> None:
-    tracking.publish(list(params.load().models))
+    publishing.publish(list(params.load().models))
 
 
 if __name__ == "__main__":

@@ -26,23 +26,23 @@ def _imports(path: Path) -> set[str]:
     """Files of this project that a file imports anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "mnist_pipeline":
-            names |= {alias.name for alias in node.names} | {"__init__"}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_pipeline."):
-            names |= {str(node.module).split(".", 1)[1], "__init__"}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name.removeprefix("mnist_pipeline.") for alias in node.names if _is_ours(alias.name)}
         assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative imports are not followed here"
-    return {_file(name) for name in names}
+        if isinstance(node, ast.ImportFrom):
+            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    packages = {".".join(name.split(".")[:parts]) for name in names for parts in range(1, name.count(".") + 2)}
+    return {file for name in packages if _is_ours(name) and (file := _file(name))}
 
 
 def _is_ours(module: str) -> bool:
-    return module == "bootstrap" or module.startswith("mnist_pipeline.")
+    return module == "bootstrap" or module.split(".")[0] == "mnist_pipeline"
 
 
-def _file(name: str) -> str:
-    places = (f"stages/{name}.py", f"{PACKAGE}/{name}.py", f"{PACKAGE}/{name}/__init__.py")
-    return next(place for place in places if (ROOT / place).exists() and (name == "bootstrap" or "stages" not in place))
+def _file(module: str) -> str | None:
+    """The file of a module; None for what is no module but a name in one."""
+    base = "stages/bootstrap" if module == "bootstrap" else f"src/{module.replace('.', '/')}"
+    return next((place for place in (f"{base}.py", f"{base}/__init__.py") if (ROOT / place).exists()), None)
 
 
 def _closure(stage: str) -> set[str]:
@@ -110,9 +110,9 @@ def test_the_graph_is_short() -> None:
 
 
 def test_only_their_own_modules_import_dvc_and_mlflow() -> None:
-    for library, owner in (("dvc", "pipeline"), ("mlflow", "tracking")):
+    for library, owner in (("dvc", "pipeline.py"), ("mlflow", "tracking")):
         users = {
-            path.stem
+            path.relative_to(ROOT / PACKAGE).parts[0]
             for path in (ROOT / PACKAGE).rglob("*.py")
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if library in _roots(node)

@@ -3,12 +3,11 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from mnist_pipeline import dataset, files, lockfile
+from mnist_pipeline import dataset
 from tests.repository import Repository
 
 WHOLE = {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}
@@ -37,7 +36,7 @@ def test_after_the_store_was_deleted_it_is_filled_again(project: Repository) -> 
 KILLED = """
 import os, sys
 from mlflow.tracking import MlflowClient
-from mnist_pipeline import tracking
+from mnist_pipeline.tracking import publishing
 
 calls, last = 0, int(sys.argv[1])
 def dying(method):
@@ -52,7 +51,7 @@ def dying(method):
 for name in ("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifact", "create_model_version",
              "create_registered_model", "set_terminated", "set_registered_model_alias"):
     setattr(MlflowClient, name, dying(getattr(MlflowClient, name)))
-tracking.publish(["plain", "weak"])
+publishing.publish(["plain", "weak"])
 """
 
 
@@ -119,11 +118,11 @@ def test_a_model_trained_on_validation_images_is_no_candidate(
     project: Repository, saw_validation_images: bool, champion: str
 ) -> None:
     """The weak model is given the highest validation accuracy; it wins unless its card says what it was trained on."""
-    _edit(project, "metrics/models/weak.json", validation_accuracy=1.0)
-    _edit(project, "metrics/models/plain.json", validation_accuracy=0.9)
+    project.edit("metrics/models/weak.json", validation_accuracy=1.0)
+    project.edit("metrics/models/plain.json", validation_accuracy=0.9)
     if saw_validation_images:
         everything = dataset.digest(torch.arange(400))
-        _edit(project, "models/weak/model.json", training_images=400, training_images_sha256=everything)
+        project.edit("models/weak/model.json", training_images=400, training_images_sha256=everything)
     project.run("mnist", "publish")
     assert project.champion() == champion
 
@@ -138,14 +137,21 @@ def test_files_that_dvc_lock_does_not_describe_are_not_published(project: Reposi
     assert "Traceback" not in output
 
 
-def _edit(project: Repository, name: str, **changes: Any) -> None:
-    """Change a JSON file, and dvc.lock so that it describes the changed file."""
-    path, output = (
-        project.path / name,
-        project.path / "/".join(name.split("/")[:2] if "models/weak/" in name else [name]),
-    )
-    before = lockfile.md5(output)
-    path.chmod(0o644)
-    files.write_json(path, files.read_json(path) | changes)
-    lock = project.path / "dvc.lock"
-    lock.write_text(lock.read_text(encoding="utf-8").replace(before, lockfile.md5(output)), encoding="utf-8")
+DOUBLED = """
+import mlflow
+mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
+client = mlflow.MlflowClient()
+first = client.get_model_version("tiny", "1")
+run = client.create_run(client.get_run(first.run_id).info.experiment_id, tags={"content": first.tags["content"]})
+client.create_model_version("tiny", source=first.source, run_id=run.info.run_id, tags=first.tags)
+"""
+
+
+def test_of_two_versions_with_the_same_content_the_lower_stays(project: Repository) -> None:
+    project.run("mnist", "publish")
+    project.run(sys.executable, "-W", "ignore", "-c", DOUBLED)
+    assert project.published() == WHOLE | {"unfinished": 1, "versions": 3}
+    project.run("mnist", "publish")
+    assert project.published() == WHOLE
+    live = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY version"
+    assert project.query(live) == [(1,), (2,)]

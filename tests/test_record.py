@@ -58,14 +58,9 @@ def test_the_description_says_data_recipe_and_accuracy_with_interval(plain: Reco
 
 
 def test_an_experiment_is_no_candidate(plain: Record) -> None:
-    assert plain.is_candidate
-    assert not dataclasses.replace(plain, tags=plain.tags | {"dvc.experiment": "trial"}).is_candidate
-
-
-def test_more_accuracy_ranks_higher_then_fewer_parameters(plain: Record) -> None:
-    better = dataclasses.replace(plain, figures=plain.figures | {"validation_accuracy": 1.5})
-    larger = dataclasses.replace(plain, card=plain.card.model_copy(update={"parameters": 10**9}))
-    assert larger.rank < plain.rank < better.rank
+    assert plain.candidate == "yes"
+    trial = dataclasses.replace(plain, tags=plain.tags | {"dvc.experiment": "trial"})
+    assert trial.candidate == "no: it is from experiment trial; apply that, then `make repro`"
 
 
 @pytest.mark.usefixtures("plain")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_pipeline import cli_models
 from mnist_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -95,9 +96,10 @@ def data(
 def publish() -> None:
     """Put every model into MLflow, as the stage of that name does; what is there already stays as it is."""
     settings = _check_params()
-    from mnist_pipeline import store, tracking
+    from mnist_pipeline import store
+    from mnist_pipeline.tracking import publishing
 
-    tracking.publish(list(settings.models))
+    publishing.publish(list(settings.models))
     print(f"published {len(settings.models)} models to {store.shown(store.address())}")
 
 
@@ -114,6 +116,9 @@ def _check_params() -> "Params":
                 f"params.yaml: models.{model}.network: found {recipe.network!r}, expected one of {there}"
             )
     return settings
+
+
+app.add_typer(cli_models.app)
 
 
 def main() -> None:

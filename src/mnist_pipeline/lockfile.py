@@ -27,6 +27,10 @@ class Lock:
             raise PipelineError(f"{self.path}: no stage {stage}; run `make repro` or `dvc repro` first")
         return {out["path"]: out["md5"] for out in self.stages[stage]["outs"]}
 
+    def results(self, model: str) -> dict[str, str]:
+        """The md5 of everything that training and evaluation of a model left, by path."""
+        return {path: md5 for stage in stages_of(model) for path, md5 in self.outputs(stage).items()}
+
     def check(self, stage: str) -> dict[str, str]:
         """The outputs of a stage. Raises PipelineError when a file is not the one that dvc.lock describes."""
         outputs = self.outputs(stage)
@@ -42,11 +46,26 @@ class Lock:
 
 def load(path: Path = LOCK) -> Lock:
     """Read a dvc.lock; one that is missing or empty has no stages. Raises PipelineError when it is no YAML."""
+    return parse(path.read_text(encoding="utf-8") if path.exists() else "", path)
+
+
+def parse(text: str, path: Path = LOCK) -> Lock:
+    """The same from its text, as Git keeps it; `path` is for messages and for the files that it describes."""
     try:
-        content: dict[str, Any] = (YAML(typ="safe").load(path) if path.exists() else None) or {}
+        content: dict[str, Any] = YAML(typ="safe").load(text) or {}
     except YAMLError as error:
         raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return Lock(path, content.get("stages", {}))
+
+
+def stages_of(model: str) -> tuple[str, str]:
+    """The two stages whose outputs are one model's."""
+    return f"train@{model}", f"evaluate@{model}"
+
+
+def digest(outputs: dict[str, str]) -> str:
+    """One SHA-256 for the outputs of a model: what makes two results the same."""
+    return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
 
 
 def md5(path: Path) -> str:

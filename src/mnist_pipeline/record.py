@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import checkpoints, history, paths
+from mnist_pipeline import checkpoints, history, lockfile, paths
 from mnist_pipeline.card import Card
 from mnist_pipeline.files import read_json, sha256_of
 from mnist_pipeline.lockfile import Lock
@@ -25,6 +25,7 @@ class Record:
     figures: dict[str, Any]
     data: dict[str, Any]
     outputs: dict[str, str]
+    weights_md5: str
     metrics: list[tuple[str, float, int]]
     artifacts: list[tuple[Path, str]]
     tags: dict[str, str]
@@ -32,7 +33,7 @@ class Record:
     @property
     def content(self) -> str:
         """One digest for everything that training and evaluation left: what makes two results the same."""
-        return hashlib.sha256(json.dumps(self.outputs, sort_keys=True).encode()).hexdigest()
+        return lockfile.digest(self.outputs)
 
     @property
     def data_name(self) -> str:
@@ -60,19 +61,19 @@ class Record:
         return flatten(self.card.recipe.model_dump(mode="json")) | {"seed": str(self.card.seed)} | split | runtime
 
     @property
-    def rank(self) -> tuple[float, int]:
-        """What the champion is chosen by: higher validation accuracy, then fewer parameters."""
-        return float(self.figures["validation_accuracy"]), -self.card.parameters
-
-    @property
-    def is_candidate(self) -> bool:
+    def candidate(self) -> str:
         """Whether it may become champion: trained on the training split and nothing else, outside an experiment."""
-        same_images = self.data["splits"]["training"]["sha256"] == self.card.training_images_sha256
-        return same_images and "validation_accuracy" in self.figures and "dvc.experiment" not in self.tags
+        if self.data["splits"]["training"]["sha256"] != self.card.training_images_sha256:
+            return "no: it was trained on other images than those of the training split"
+        if "validation_accuracy" not in self.figures:
+            return "no: it was not validated"
+        experiment = self.tags.get("dvc.experiment")
+        return f"no: it is from experiment {experiment}; apply that, then `make repro`" if experiment else "yes"
 
     @property
     def version_tags(self) -> dict[str, str]:
-        tags = {"model": self.model, "parameters": str(self.card.parameters)}
+        tags = {"model": self.model, "parameters": str(self.card.parameters), "candidate": self.candidate}
+        tags["weights_md5"] = self.weights_md5
         if "validation_accuracy" in self.figures:
             tags["validation_accuracy"] = repr(self.figures["validation_accuracy"])
         return tags | {"validation_images": f"{self.data['splits']['validation']['sha256']} of {self.data_digest}"}
@@ -107,7 +108,7 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def gather(model: str, lock: Lock) -> Record:
     """Read everything about one model. Raises PipelineError when its files are not those in dvc.lock."""
-    outputs = lock.check(f"train@{model}") | lock.check(f"evaluate@{model}")
+    outputs = {path: md5 for stage in lockfile.stages_of(model) for path, md5 in lock.check(stage).items()}
     figures = read_json(paths.metrics(model))
     return Record(
         model=model,
@@ -115,6 +116,7 @@ def gather(model: str, lock: Lock) -> Record:
         figures=figures,
         data=read_json(paths.DATA_METRICS),
         outputs=outputs,
+        weights_md5=lockfile.md5(paths.model(model) / checkpoints.WEIGHTS),
         metrics=_metrics(model, figures),
         artifacts=_artifacts(model),
         tags={"model": model, **_origin(), **{MD5 + path: md5 for path, md5 in outputs.items()}},

@@ -24,6 +24,12 @@ def database() -> Path | None:
     return Path(address().removeprefix(SQLITE)).resolve() if address().startswith(SQLITE) else None
 
 
+def exists() -> bool:
+    """Whether there is a store to ask: a server, or a database that somebody published to."""
+    file = database()
+    return file is None or file.exists()
+
+
 def shown(uri: str) -> str:
     """An address without the credentials that may stand in it."""
     parts = urlsplit(uri)
@@ -53,6 +59,5 @@ def forget_stale_receipt() -> None:
         published_to = read_json(paths.PUBLISHED_TO)
     except PipelineError:
         published_to = None
-    file = database()
-    if published_to != {"address": shown(address()), "experiment": None} or (file is not None and not file.exists()):
+    if published_to != {"address": shown(address()), "experiment": None} or not exists():
         paths.RECEIPT.unlink()

@@ -1,0 +1,65 @@
+"""A client of MLflow's store: reached in time, created whole, and errors in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import requests
+from filelock import FileLock
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from mnist_pipeline import paths, store
+from mnist_pipeline.errors import PipelineError
+
+
+@contextmanager
+def connection() -> Iterator[MlflowClient]:
+    """A client of the store, alone on this machine: a fresh database does not bear two first users at once.
+
+    Raises PipelineError that names the address when the store can't be reached or answers with an error.
+    """
+    uri, database = store.address(), store.database()
+    lock = paths.root() / paths.STORE / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock):
+            if uri.startswith(("http://", "https://")):
+                requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
+            if database is not None and not database.exists():
+                _create_database(database)
+            mlflow.set_tracking_uri(uri)
+            mlflow.set_registry_uri(uri)
+            yield MlflowClient()
+    except (MlflowException, requests.RequestException, SQLAlchemyError) as error:
+        cause = " ".join(str(error).replace(uri, store.shown(uri)).split())[:300]
+        raise PipelineError(f"MLflow's store at {store.shown(uri)} (MLFLOW_TRACKING_URI): {cause}") from None
+
+
+@contextmanager
+def existing() -> Iterator[MlflowClient]:
+    """The same for commands that only look: raises PipelineError where nothing was ever published."""
+    if not store.exists():
+        raise PipelineError(
+            f"{store.database()}: no such store, so nothing is published here; run `make repro` or `mnist publish`, "
+            "or name another store in MLFLOW_TRACKING_URI"
+        )
+    with connection() as client:
+        yield client
+
+
+def artifacts(database: Path) -> str:
+    """The URI of the folder for artifacts: beside the database that names them."""
+    return (database.parent / "artifacts").as_uri()
+
+
+def _create_database(database: Path) -> None:
+    """Make a fresh store beside its place and move it there: one killed while it makes its tables can't be mended."""
+    temporary = database.with_name(database.name + ".part")
+    temporary.unlink(missing_ok=True)
+    fresh = SqlAlchemyStore(f"{store.SQLITE}{temporary}", artifacts(database))
+    fresh.engine.dispose()
+    temporary.replace(database)
