@@ -101,6 +101,18 @@ def publish() -> None:
     print(f"published {len(settings.models)} models to {store.shown(store.address())}")
 
 
+@app.command("app")
+def page(
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
+) -> None:
+    """Serve a page on which to draw digits and see what the registered models make of them."""
+    from mnist_pipeline import hosting, library
+
+    listener = hosting.listen(host, port)
+    hosting.run(library.registered(), listener)
+
+
 def _check_params() -> "Params":
     """The settings, with every network there: a misspelt one would be found only when its turn to train comes."""
     from mnist_pipeline import params, paths
