@@ -1,17 +1,13 @@
-"""A small library of models to choose among, from folders instead of a registry, and pictures to show them."""
+"""A small library of models to choose among, from folders instead of a registry, and the server over it."""
 
 import hashlib
-import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-import uvicorn
-from PIL import Image, ImageDraw
-
-from mnist_pipeline import hosting, serving
+from mnist_pipeline import hosting
 from mnist_pipeline.library import Entry, Library
 from tests import synthetic
 
@@ -42,7 +38,7 @@ def entry(version: int, champion: bool = False) -> Entry:
 def serve(library: Library) -> Iterator[str]:
     """The address at which the real server answers for this library."""
     with hosting.listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(serving.application(library), ws="none", log_level="warning"))
+        server = hosting.server(library)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -50,12 +46,3 @@ def serve(library: Library) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
-
-
-def drawing(lines: list[tuple[int, int]]) -> bytes:
-    """A PNG as the page sends it: white lines through these points, from 0 to 559, on black."""
-    picture = Image.new("RGB", (560, 560))
-    ImageDraw.Draw(picture).line(lines, fill="white", width=44, joint="curve")
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()

@@ -11,12 +11,12 @@ import requests
 import torch
 from PIL import Image
 
-from mnist_pipeline import pictures, predicting, serving
+from mnist_pipeline import hosting, pictures, predicting, serving
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.library import Library
-from tests.shelf import CHAMPION, OTHER, Registry, drawing, entry, serve
+from tests.shelf import CHAMPION, OTHER, Registry, entry, serve
 
-SEVEN = drawing([(170, 120), (400, 120), (260, 460)])
+SEVEN = hosting.drawing([(0.3, 0.2), (0.7, 0.2), (0.45, 0.8)])
 
 
 @pytest.fixture(scope="module")

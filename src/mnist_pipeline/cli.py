@@ -1,6 +1,7 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -107,6 +108,7 @@ def page(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
 ) -> None:
     """Serve a page on which to draw digits and see what the registered models make of them."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads take three times as long for a small picture
     from mnist_pipeline import hosting, library
 
     listener = hosting.listen(host, port)

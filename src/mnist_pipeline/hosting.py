@@ -14,6 +14,12 @@ from mnist_pipeline.library import Library
 
 READY_AT_ONCE = 10
 SECONDS_TO_FINISH = 3
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -27,13 +33,24 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(library: Library, listener: socket.socket) -> None:
     """Serve the page until Ctrl-C. Raises PipelineError when the first model can't be fetched or is damaged."""
-    app = serving.application(library)
     warm_up(library)
     host, port = listener.getsockname()[:2]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True)
-    config = uvicorn.Config(app, ws="none", log_level="warning", timeout_graceful_shutdown=SECONDS_TO_FINISH)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        server(library).run(sockets=[listener])
+
+
+def server(library: Library) -> uvicorn.Server:
+    """What answers, not yet running; every answer, also an error's, forbids the page to load from elsewhere."""
+    config = uvicorn.Config(
+        serving.application(library),
+        headers=list(HEADERS.items()),
+        lifespan="off",
+        ws="none",
+        log_level="warning",
+        timeout_graceful_shutdown=SECONDS_TO_FINISH,
+    )
+    return uvicorn.Server(config)
 
 
 def warm_up(library: Library) -> None:
@@ -41,7 +58,7 @@ def warm_up(library: Library) -> None:
 
     The very first has to work. Another that does not is named here, and again with the reason when it is chosen.
     """
-    stroke = _stroke()
+    stroke = drawing([(0.5, 0.2), (0.5, 0.8)])
     for place, version in enumerate(list(library.entries)[:READY_AT_ONCE]):
         try:
             serving.recognise(library.classifier(version), stroke)
@@ -51,10 +68,11 @@ def warm_up(library: Library) -> None:
             print(f"version {version} is not ready: {error}", file=sys.stderr, flush=True)
 
 
-def _stroke() -> bytes:
-    """A PNG with a line, drawn as the page draws."""
+def drawing(points: list[tuple[float, float]]) -> bytes:
+    """A PNG as the page sends it: a white line through these points, from 0 to 1, on black."""
     picture = Image.new("RGB", (560, 560))
-    ImageDraw.Draw(picture).line([(280, 80), (280, 480)], fill="white", width=44)
+    line = [(x * 560, y * 560) for x, y in points]
+    ImageDraw.Draw(picture).line(line, fill="white", width=44, joint="curve")
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.resize((168, 168), Image.Resampling.BICUBIC).save(file, "PNG")
     return file.getvalue()

@@ -3,17 +3,17 @@
 import asyncio
 import io
 import os
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRouter
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from starlette.requests import ClientDisconnect
 
 from mnist_pipeline import pictures
@@ -23,12 +23,7 @@ from mnist_pipeline.predicting import Classifier
 
 PAGE = Path(__file__).with_name("page")
 LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 routes = APIRouter()
 
 
@@ -47,11 +42,10 @@ def application(library: Library) -> FastAPI:
     As many pictures are worked on at once as there are cores, each on one thread of torch: more would only take turns,
     and hold more large photos in memory.
     """
-    app = FastAPI(openapi_url=None)  # its own pages of documentation would load scripts from elsewhere
+    app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
     app.state.library = library
     app.state.workers = ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
     app.exception_handler(RequestValidationError)(_explain)
-    app.middleware("http")(_protect)
     app.include_router(routes)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
@@ -121,9 +115,3 @@ async def _explain(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 it is the only one that this is registered for
     causes = [f"{one['loc'][-1]}: {one['msg']}, found {one['input']!r}" for one in error.errors()]
     return JSONResponse({"detail": "; ".join(causes)}, 422)
-
-
-async def _protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    response.headers.update(HEADERS)
-    return response

@@ -1,6 +1,8 @@
 // A page on which to draw a digit: what was drawn, what is asked of the server, and what it answers.
 
-const SIZE = 560, WIDTH = 44, STEP = 14, LARGEST = 20_000_000;
+const SIZE = 560, WIDTH = 44, STEP = 14; // of the board, in its own pixels
+const SENT = 168; // pixels: six for each that the network sees; more would only cost time
+const LARGEST = 20_000_000; // bytes
 const SILENT = "No answer from the server. Is mnist app still running?";
 const $ = (id) => document.getElementById(id);
 const board = $("board"), pen = $("pen"), ink = board.getContext("2d", { willReadFrequently: true });
@@ -50,13 +52,13 @@ function put(item) {
 }
 
 function undo() {
-  if (items.pop()) changed(true);
   stroke = null;
+  if (items.pop()) changed(true);
 }
 
 function clear() {
-  if (visible().length) put({ kind: "clear" });
   stroke = null;
+  if (visible().length) put({ kind: "clear" });
 }
 
 // ---- Mouse, pen and finger.
@@ -81,8 +83,9 @@ board.addEventListener("pointermove", (event) => {
 });
 for (const name of ["pointerup", "pointercancel"]) {
   board.addEventListener(name, (event) => {
-    if (stroke?.pointer === event.pointerId) stroke = null;
-    say();
+    if (stroke?.pointer !== event.pointerId) return;
+    stroke = null;
+    changed();
   });
 }
 
@@ -98,12 +101,14 @@ function showPen() {
 }
 
 function liftPen() {
+  if (!penStroke) return showPen();
   penStroke = null;
+  changed();
   showPen();
 }
 
 function togglePen() {
-  if (penStroke) return liftPen(), say("Pen up. ");
+  if (penStroke) return say("Pen up. "), liftPen();
   penStroke = { kind: "stroke", points: [{ ...place }] };
   put(penStroke);
   $("spoken").textContent = "Pen down";
@@ -181,8 +186,8 @@ async function ask() {
   busy(true);
   for (let asked = -1; asked !== state;) {
     asked = state;
-    const { found = null, reason = "" } = visible().length ? await request() : {};
-    if (asked < fitting) continue;
+    const { found = null, reason = "" } = await request();
+    if (asked < fitting || (reason && growing())) continue;
     show(found);
     complain(reason);
   }
@@ -195,9 +200,25 @@ function busy(is) {
   $("answer").setAttribute("aria-busy", is);
 }
 
+async function drawing() {
+  const sent = new OffscreenCanvas(SENT, SENT), context = sent.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(board, 0, 0, SENT, SENT);
+  return sent.convertToBlob();
+}
+
+const growing = () => Boolean(stroke || penStroke);
+
+function isBeginning() { // of a digit: a dot or a dash, too low to be one
+  if (!growing()) return false;
+  const heights = visible().flatMap(({ points }) => points.map(({ y }) => y));
+  return Math.max(...heights) - Math.min(...heights) < 3 * WIDTH;
+}
+
 async function request() {
   const [first] = visible();
-  const body = first.body ?? await new Promise((done) => board.toBlob(done));
+  if (!first || isBeginning()) return {};
+  const body = first.body ?? await drawing();
   const version = $("model").value; // none as long as the list has not come; the server then takes the champion
   try {
     const response = await fetch(version ? `predict?version=${version}` : "predict", { method: "POST", body });
@@ -245,7 +266,7 @@ function say(first = before) {
   clearTimeout(resting);
   before = first;
   resting = setTimeout(() => {
-    if (stroke || penStroke || asking) return;
+    if (growing() || asking) return;
     const words = answer ? `${answer.digit}, ${percent(answer.probabilities[answer.digit])}` : "";
     $("spoken").textContent = before + words;
     before = "";
