@@ -1,0 +1,117 @@
+"""How long the page waits for an answer: one client, and fifty at once, of the real `mnist app` with the champion."""
+
+import itertools
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import requests
+
+from benchmarks import report
+from mnist_pipeline import hosting
+from mnist_pipeline.errors import PipelineError
+
+ALONE, CLIENTS, EACH = 300, 50, 20
+MILLISECONDS = 100.0
+DIGITS = (
+    [(0.50, 0.14), (0.50, 0.86)],
+    [(0.30, 0.21), (0.71, 0.21), (0.46, 0.82)],
+    [
+        (0.34, 0.25),
+        (0.50, 0.18),
+        (0.64, 0.30),
+        (0.57, 0.45),
+        (0.46, 0.48),
+        (0.62, 0.54),
+        (0.66, 0.70),
+        (0.52, 0.82),
+        (0.34, 0.77),
+    ],
+    [
+        (0.68, 0.20),
+        (0.36, 0.20),
+        (0.34, 0.46),
+        (0.50, 0.42),
+        (0.64, 0.50),
+        (0.67, 0.65),
+        (0.58, 0.80),
+        (0.42, 0.82),
+        (0.32, 0.75),
+    ],
+)
+TEXT = """Milliseconds from sending a drawing of 168×168 pixels, as the page does, to the whole answer: the ten
+probabilities and the picture that the network sees. The clients run on the same cores as the server, each over one
+connection; the fifty begin together and send their next drawing as soon as they have an answer."""
+
+
+def run() -> str:
+    drawings = [hosting.drawing(points) for points in DIGITS]
+    with _app() as address:
+        first, _ = _ask(address, drawings, 1)
+        alone, failed = _ask(address, drawings, ALONE)
+        together, errors = _ask_together(address, drawings)
+    rows = [
+        {"clients": 1, **_summary(alone), "errors": failed},
+        {"clients": CLIENTS, **_summary(together), "errors": errors},
+    ]
+    verdicts = [
+        report.verdict("one client, median, ms", float(np.median(alone)), at_most=MILLISECONDS),
+        report.verdict("one client, 95th percentile, ms", float(np.percentile(alone, 95)), at_most=MILLISECONDS),
+        report.verdict("the first answer after the start, ms", first[0], at_most=MILLISECONDS),
+        report.verdict(f"{CLIENTS} clients at once, errors", errors, at_most=0),
+    ]
+    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+
+
+@contextmanager
+def _app() -> Iterator[str]:
+    with subprocess.Popen(["mnist", "app", "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = process.stdout.readline().split(" ")[0] if process.stdout else ""
+            if not address:
+                raise PipelineError("`mnist app` did not start: see above")
+            yield address
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def _ask(address: str, drawings: list[bytes], times: int) -> tuple[list[float], int]:
+    """Milliseconds of each answer of so many, one after the other, and how many were none."""
+    took, errors = [], 0
+    with requests.Session() as session:
+        for drawing in itertools.islice(itertools.cycle(drawings), times):
+            began = time.perf_counter()
+            try:
+                answer = session.post(f"{address}/predict", drawing, headers={"Content-Type": "image/png"}, timeout=60)
+                errors += not answer.ok
+            except requests.RequestException:
+                errors += 1
+            took.append(1000 * (time.perf_counter() - began))
+    return took, errors
+
+
+def _ask_together(address: str, drawings: list[bytes]) -> tuple[list[float], int]:
+    start = threading.Barrier(CLIENTS)
+
+    def client(_: int) -> tuple[list[float], int]:
+        start.wait()
+        return _ask(address, drawings, EACH)
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        found = list(clients.map(client, range(CLIENTS)))
+    return [milliseconds for took, _ in found for milliseconds in took], sum(errors for _, errors in found)
+
+
+def _summary(took: list[float]) -> dict[str, Any]:
+    return {
+        "answers": len(took),
+        "median, ms": f"{np.median(took):.1f}",
+        "95th percentile, ms": f"{np.percentile(took, 95):.1f}",
+        "slowest, ms": f"{max(took):.1f}",
+    }

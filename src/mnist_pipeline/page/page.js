@@ -1,0 +1,287 @@
+// A page on which to draw a digit: what was drawn, what is asked of the server, and what it answers.
+
+const SIZE = 560, WIDTH = 44, STEP = 14; // of the board, in its own pixels
+const SENT = 168; // pixels: six for each that the network sees; more would only cost time
+const LARGEST = 20_000_000; // bytes
+const SILENT = "No answer from the server. Is mnist app still running?";
+const $ = (id) => document.getElementById(id);
+const board = $("board"), pen = $("pen"), ink = board.getContext("2d", { willReadFrequently: true });
+
+// ---- What is on the board: strokes, pictures and clearings, in order. Undo takes back the last of them.
+const items = [];
+let stroke = null; // the one that is being drawn
+
+function visible() {
+  const start = items.findLastIndex((item) => item.kind !== "stroke");
+  return start >= 0 && items[start].kind === "picture" && start === items.length - 1
+    ? items.slice(start) : items.slice(start + 1);
+}
+
+function paint() {
+  ink.fillStyle = "#000";
+  ink.fillRect(0, 0, SIZE, SIZE);
+  const [first] = visible();
+  for (const item of visible()) item.kind === "picture" ? paintPicture(item) : paintStroke(item.points);
+  $("hint").hidden = Boolean(first?.bitmap || first?.points);
+  $("hint").textContent = first?.name ?? "Draw here, or drop a picture";
+}
+
+function paintPicture({ bitmap }) {
+  if (!bitmap) return; // no picture, or a kind that this browser does not show: its name stands there instead
+  const scale = SIZE / Math.max(bitmap.width, bitmap.height);
+  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+  ink.imageSmoothingEnabled = scale < 4;
+  ink.drawImage(bitmap, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
+}
+
+function paintStroke(points) {
+  Object.assign(ink, { strokeStyle: "#fff", lineCap: "round", lineJoin: "round" });
+  points.forEach((point, index) => {
+    const from = points[Math.max(0, index - 1)];
+    ink.lineWidth = point.width;
+    ink.beginPath();
+    ink.moveTo(from.x, from.y);
+    ink.lineTo(point.x, point.y);
+    ink.stroke();
+  });
+}
+
+function put(item) {
+  items.push(item);
+  changed(true);
+}
+
+function undo() {
+  stroke = null;
+  if (items.pop()) changed(true);
+}
+
+function clear() {
+  stroke = null;
+  if (visible().length) put({ kind: "clear" });
+}
+
+// ---- Mouse, pen and finger.
+function where(event) {
+  const area = board.getBoundingClientRect();
+  const width = event.pointerType === "pen" && event.pressure ? WIDTH * (0.5 + event.pressure) : WIDTH;
+  return { x: (event.clientX - area.left) * SIZE / area.width, y: (event.clientY - area.top) * SIZE / area.height, width };
+}
+
+board.addEventListener("pointerdown", (event) => {
+  if (stroke || event.button) return; // a second finger draws nothing
+  board.setPointerCapture(event.pointerId);
+  liftPen();
+  stroke = { kind: "stroke", pointer: event.pointerId, points: [where(event)] };
+  put(stroke);
+});
+board.addEventListener("pointermove", (event) => {
+  if (stroke?.pointer !== event.pointerId) return;
+  const events = event.getCoalescedEvents?.() ?? [];
+  stroke.points.push(...(events.length ? events : [event]).map(where));
+  changed();
+});
+for (const name of ["pointerup", "pointercancel"]) {
+  board.addEventListener(name, (event) => {
+    if (stroke?.pointer !== event.pointerId) return;
+    stroke = null;
+    changed();
+  });
+}
+
+// ---- Keyboard: a pen that the arrow keys move.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const place = { x: SIZE / 2, y: SIZE / 4, width: WIDTH };
+let penStroke = null; // while the pen is down
+
+function showPen() {
+  pen.hidden = !board.matches(":focus-visible");
+  pen.classList.toggle("down", Boolean(penStroke));
+  Object.assign(pen.style, { left: `${place.x / SIZE * 100}%`, top: `${place.y / SIZE * 100}%` });
+}
+
+function liftPen() {
+  if (!penStroke) return showPen();
+  penStroke = null;
+  changed();
+  showPen();
+}
+
+function togglePen() {
+  if (penStroke) return say("Pen up. "), liftPen();
+  penStroke = { kind: "stroke", points: [{ ...place }] };
+  put(penStroke);
+  $("spoken").textContent = "Pen down";
+}
+
+function movePen([x, y], far) {
+  const step = far ? 4 * STEP : STEP;
+  place.x = Math.min(SIZE, Math.max(0, place.x + x * step));
+  place.y = Math.min(SIZE, Math.max(0, place.y + y * step));
+  if (!penStroke) return;
+  penStroke.points.push({ ...place });
+  changed();
+}
+
+board.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " ") togglePen();
+  else if (event.key in ARROWS) movePen(ARROWS[event.key], event.shiftKey);
+  else return;
+  event.preventDefault();
+  showPen();
+});
+board.addEventListener("focus", showPen);
+board.addEventListener("blur", liftPen);
+
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") undo();
+  else if (event.key === "Delete") clear();
+  else return;
+  event.preventDefault();
+  liftPen();
+});
+$("undo").addEventListener("click", undo);
+$("clear").addEventListener("click", clear);
+
+// ---- Pictures: dropped, opened, pasted.
+async function open(file) {
+  if (!file) return;
+  if (file.size > LARGEST) return complain(`${file.name}: expected at most 20 MB, found ${Math.ceil(file.size / 1e6)} MB`);
+  try {
+    const body = new Blob([await file.arrayBuffer()], { type: file.type }); // the file may change or go away later
+    put({ kind: "picture", name: file.name, body, bitmap: await createImageBitmap(body).catch(() => null) });
+  } catch {
+    complain(`${file.name}: can't be read; is it a folder?`);
+  }
+}
+
+$("file").addEventListener("change", ({ target }) => {
+  open(target.files[0]);
+  target.value = ""; // so that the same one can be opened again
+});
+document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
+for (const name of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    board.parentElement.classList.toggle("over", name === "dragover");
+    if (name !== "drop") return;
+    const file = event.dataTransfer.files[0];
+    file ? open(file) : complain("What was dropped is not the file of a picture.");
+  });
+}
+
+// ---- Asking: one request at a time, always about the newest state; an answer that no longer fits is dropped.
+let state = 0, fitting = 0, asking = false, answer = null;
+
+function changed(wholly = false) {
+  state += 1;
+  if (wholly) fitting = state; // while a stroke grows, an answer about its beginning still helps
+  paint();
+  ask();
+}
+
+async function ask() {
+  if (asking) return;
+  busy(true);
+  for (let asked = -1; asked !== state;) {
+    asked = state;
+    const { found = null, reason = "" } = await request();
+    if (asked < fitting || (reason && growing())) continue;
+    show(found);
+    complain(reason);
+  }
+  busy(false);
+  say();
+}
+
+function busy(is) {
+  asking = is;
+  $("answer").setAttribute("aria-busy", is);
+}
+
+async function drawing() {
+  const sent = new OffscreenCanvas(SENT, SENT), context = sent.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(board, 0, 0, SENT, SENT);
+  return sent.convertToBlob();
+}
+
+const growing = () => Boolean(stroke || penStroke);
+
+function isBeginning() { // of a digit: a dot or a dash, too low to be one
+  if (!growing()) return false;
+  const heights = visible().flatMap(({ points }) => points.map(({ y }) => y));
+  return Math.max(...heights) - Math.min(...heights) < 3 * WIDTH;
+}
+
+async function request() {
+  const [first] = visible();
+  if (!first || isBeginning()) return {};
+  const body = first.body ?? await drawing();
+  const version = $("model").value; // none as long as the list has not come; the server then takes the champion
+  try {
+    const response = await fetch(version ? `predict?version=${version}` : "predict", { method: "POST", body });
+    const content = await response.json();
+    return response.ok ? { found: content } : { reason: content.detail };
+  } catch {
+    return { reason: SILENT };
+  }
+}
+
+// ---- Showing.
+const percent = (share) => `${(share * 100).toFixed(1).replace("100.0", "100")}%`;
+const bars = Array.from({ length: 10 }, (_, digit) => {
+  const bar = document.createElement("li");
+  bar.innerHTML = `<span>${digit}</span><span class="track" aria-hidden="true"><i></i></span><span class="percent">–</span>`;
+  return $("bars").appendChild(bar);
+});
+
+function complain(reason) {
+  if ($("problem").textContent !== reason) $("problem").textContent = reason; // or it would be read out again
+}
+
+function show(found) {
+  answer = found;
+  $("digit").textContent = found ? found.digit : "–";
+  $("sure").textContent = found ? percent(found.probabilities[found.digit]) : "";
+  bars.forEach((bar, digit) => {
+    const share = found?.probabilities[digit] ?? 0;
+    bar.classList.toggle("likeliest", found?.digit === digit);
+    bar.querySelector("i").style.transform = `scaleX(${share})`;
+    bar.querySelector(".percent").textContent = found ? percent(share) : "–";
+  });
+  showSeen(found?.seen ?? Array(28).fill(Array(28).fill(0)));
+  $("seen").setAttribute("aria-label", `What the network sees: ${found ? "28 by 28 pixels, light ink on black" : "nothing yet"}`);
+}
+
+function showSeen(rows) {
+  const pixels = rows.flat().flatMap((value) => [value, value, value, 255]);
+  $("seen").getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels), 28), 0, 0);
+}
+
+// A screen reader hears the answer when the pen rests, not at every movement.
+let resting = 0, before = "";
+function say(first = before) {
+  clearTimeout(resting);
+  before = first;
+  resting = setTimeout(() => {
+    if (growing() || asking) return;
+    const words = answer ? `${answer.digit}, ${percent(answer.probabilities[answer.digit])}` : "";
+    $("spoken").textContent = before + words;
+    before = "";
+  }, 400);
+}
+
+// ---- Models.
+async function list() {
+  const response = await fetch("models");
+  for (const { version, model, champion, test_accuracy: accuracy } of await response.json()) {
+    const right = accuracy === null ? "" : `, ${(accuracy * 100).toFixed(2)}% right`;
+    $("model").add(new Option(`${model} v${version}${champion ? ", champion" : ""}${right}`, version));
+  }
+}
+
+$("model").addEventListener("change", () => changed(true));
+paint();
+list().catch(() => complain(SILENT));

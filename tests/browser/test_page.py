@@ -1,0 +1,153 @@
+"""The page end to end: draw and read the bars, take back, choose a model, drop pictures and rubbish."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Route, expect
+
+from mnist_pipeline import pictures, predicting
+from tests import synthetic
+from tests.browser.conftest import Visit
+
+pytestmark = pytest.mark.browser
+
+SEVEN = ((0.3, 0.2), (0.7, 0.2), (0.45, 0.8))
+DASH = ((0.4, 0.5), (0.7, 0.5))
+
+
+def test_a_stroke_is_answered_by_ten_bars(visit: Visit) -> None:
+    visit.is_empty()
+    visit.stroke(*SEVEN)
+    percents = visit.percents()
+    digit = visit.page.locator("#digit").inner_text()
+    assert len(percents) == 10
+    assert sum(percents) == pytest.approx(100, abs=0.5)
+    assert max(percents) == percents[int(digit)]
+    assert visit.page.locator("#bars .likeliest span").first.inner_text() == digit
+    assert visit.page.evaluate(
+        "Math.max(...document.querySelector('#seen').getContext('2d').getImageData(0, 0, 28, 28).data.filter("
+        "(value, index) => index % 4 === 0))"
+    ) == pytest.approx(255, abs=30)
+
+
+def test_answers_come_while_the_stroke_grows(visit: Visit) -> None:
+    visit.stroke(*SEVEN, lift=False)
+    visit.percents()
+    visit.page.mouse.up()
+
+
+def test_a_dash_is_refused_only_when_the_pen_is_lifted(visit: Visit) -> None:
+    visit.stroke(*DASH, lift=False)
+    visit.page.wait_for_timeout(300)
+    expect(visit.page.get_by_role("alert")).to_be_empty()
+    visit.page.mouse.up()
+    expect(visit.page.get_by_role("alert")).to_contain_text("digit")
+    assert ["status of 422" in complaint for complaint in visit.complaints] == [True]
+    visit.complaints.clear()
+
+
+def test_undo_and_clear_take_back_step_by_step(visit: Visit) -> None:
+    visit.stroke(*SEVEN)
+    first = visit.board()
+    visit.stroke(*DASH)
+    second = visit.board()
+    visit.page.get_by_role("button", name="Clear").click()
+    visit.is_empty()
+    for expected in (second, first):
+        visit.page.get_by_role("button", name="Undo").click()
+        assert visit.board() == expected
+        visit.percents()
+    visit.page.keyboard.press("Control+z")
+    visit.is_empty()
+
+
+def _expected(built: Path, model: str, seen: torch.Tensor) -> object:
+    """The percentages that the library gives for what the network sees, up to the rounding of what the page shows."""
+    shares = predicting.load(built / "models" / model)(seen.round()[None, None])[0]
+    return pytest.approx((100 * shares).tolist(), abs=0.3)
+
+
+def test_another_model_gives_its_own_answer(visit: Visit, built: Path) -> None:
+    options = visit.page.locator("#model option").all_inner_texts()
+    assert "champion" in options[0]
+    assert "champion" not in options[1]
+    visit.stroke(*SEVEN)
+    visit.percents()
+    with visit.page.expect_response("**/predict*") as answered:
+        visit.page.get_by_label("Model").select_option(index=1)
+    other = visit.page.locator("#model option").nth(1).get_attribute("value")
+    assert answered.value.url.endswith(f"predict?version={other}")
+    seen = torch.tensor(answered.value.json()["seen"], dtype=torch.float32)
+    assert visit.percents() == _expected(built, "weak", seen)
+
+
+def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, built: Path, tmp_path: Path) -> None:
+    file = tmp_path / "digit.png"
+    Image.fromarray(synthetic.digits(1, seed=3)[0][0]).save(file)
+    seen = torch.from_numpy(pictures.read(file, "digit").pixels)
+    visit.drop(file.read_bytes(), "digit.png", "image/png")
+    assert visit.percents() == _expected(built, "plain", seen)
+    visit.stroke(*SEVEN)  # begins a new drawing
+    visit.page.keyboard.press("Control+z")
+    assert visit.percents() == _expected(built, "plain", seen)
+
+
+def test_the_button_opens_a_picture(visit: Visit, tmp_path: Path) -> None:
+    Image.fromarray(synthetic.digits(1, seed=3)[0][0]).resize((90, 90)).save(tmp_path / "digit.jpg")
+    visit.page.get_by_label("Open a picture").set_input_files(tmp_path / "digit.jpg")
+    visit.percents()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "kind", "reason", "status"),
+    [
+        (b"hello", "notes.txt", "text/plain", "expected a picture", "415"),
+        (b"hello", "digit.png", "image/png", "picture", "422"),
+        (b"", "empty.png", "image/png", "found nothing", "400"),
+        (b"hello", None, "", "What was dropped is not the file of a picture.", None),
+    ],
+)
+def test_rubbish_is_refused_with_the_reason(
+    content: bytes, name: str | None, kind: str, reason: str, status: str | None, visit: Visit
+) -> None:
+    visit.drop(content, name, kind)
+    expect(visit.page.get_by_role("alert")).to_contain_text(reason)
+    expect(visit.page.locator("#digit")).to_have_text("–")
+    visit.page.get_by_role("button", name="Clear").click()
+    visit.stroke(*SEVEN)
+    visit.percents()
+    expect(visit.page.get_by_role("alert")).to_be_empty()
+    assert [complaint for complaint in visit.complaints if f"status of {status}" not in complaint] == []
+    visit.complaints.clear()
+
+
+def test_a_file_that_is_too_large_is_not_sent(visit: Visit) -> None:
+    visit.page.evaluate(
+        "const data = new DataTransfer(); data.items.add(new File([new Uint8Array(20000001)], 'large.png'));"
+        "document.dispatchEvent(new DragEvent('drop', { dataTransfer: data }))"
+    )
+    expect(visit.page.get_by_role("alert")).to_have_text("large.png: expected at most 20 MB, found 21 MB")
+
+
+def test_an_answer_that_comes_too_late_is_dropped(visit: Visit) -> None:
+    held = list[Route]()
+    visit.page.route("**/predict*", lambda route: held.append(route))
+    with visit.page.expect_request("**/predict*"):
+        visit.stroke(*SEVEN)
+    visit.page.get_by_role("button", name="Clear").click()
+    with visit.page.expect_response("**/predict*"):
+        held[0].continue_()
+    visit.page.wait_for_timeout(300)
+    visit.is_empty()
+
+
+def test_a_server_that_went_away_is_named(visit: Visit) -> None:
+    visit.page.route("**/predict*", lambda route: route.abort())
+    visit.stroke(*SEVEN)
+    expect(visit.page.get_by_role("alert")).to_have_text("No answer from the server. Is mnist app still running?")
+    visit.page.unroute("**/predict*")
+    visit.stroke(*DASH)
+    visit.percents()
+    visit.complaints.clear()  # of the request that failed
