@@ -6,10 +6,11 @@ SUPPORTED := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3 python; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
 PORT ?= 5000
+INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published test check verify-lock setup ui lock clean help
+.PHONY: repro bench study-published test test-browser test-server check verify-lock setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +29,14 @@ bench-%: setup
 
 test: setup ## the tests
 	@python -m pytest -n 2 --dist worksteal
+
+test-browser: setup ## the page, in headless Chromium (Debian's, installed when it is missing)
+	@command -v chromium >/dev/null || $(INSTALL) chromium
+	@python -m pytest -m browser
+
+test-server: setup ## two repositories that share an MLflow server over PostgreSQL (Debian's, installed when missing)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(INSTALL) postgresql
+	@python -m pytest -m server
 
 check: setup ## style, types, and that dvc.lock is current
 	@ruff check .

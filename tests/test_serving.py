@@ -64,7 +64,7 @@ def _png(colour: str) -> bytes:
         (b"", None, "image/png", 400, "expected a picture as the body of the request, found nothing"),
         (SEVEN, 99, "image/png", 404, "version 99 is not registered"),
         (SEVEN, "one", "image/png", 422, "version: Input should be a valid integer"),
-        (SEVEN, None, "text/plain", 415, "expected a picture (Content-Type image/…), found text/plain"),
+        (SEVEN, None, "text/plain", 415, "expected a picture, sent as image/…; found text/plain"),
         (b"rubbish", None, "image/png", 422, "picture"),
         (SEVEN[:200], None, "image/png", 422, "picture"),
         (_png("black"), None, "image/png", 422, "picture"),

@@ -1,7 +1,6 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -102,19 +101,6 @@ def publish() -> None:
 
     publishing.publish(list(settings.models))
     print(f"published {len(settings.models)} models to {store.shown(store.address())}")
-
-
-@app.command("app")
-def page(
-    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
-) -> None:
-    """Serve a page on which to draw digits and see what the registered models make of them."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads take three times as long for a small picture
-    from mnist_pipeline import hosting, library
-
-    listener = hosting.listen(host, port)
-    hosting.run(library.registered(), listener)
 
 
 def _check_params() -> "Params":

@@ -35,6 +35,12 @@ class Version:
         return self.tags.get("content")
 
     @property
+    def test_accuracy(self) -> float | None:
+        """Share of the test images, 0–1; None where its tags do not say so."""
+        accuracy = self.tags.get("test_accuracy")
+        return None if accuracy is None else float(accuracy)
+
+    @property
     def is_candidate(self) -> bool:
         return self.tags.get("candidate") == CANDIDATE
 

@@ -64,12 +64,15 @@ class Library:
         return place
 
 
-def registered() -> Library:
+def registered(name: str) -> Library:
     """The library of MLflow's registry. Raises PipelineError when nothing is registered or it can't be reached."""
-    from mnist_pipeline import store, tracking  # takes seconds
+    from mnist_pipeline import store
+    from mnist_pipeline.tracking import pulling  # takes seconds
 
-    found = tracking.registered()
+    found = {version.number: version for version in pulling.registered(name)}
     if not found:
         raise PipelineError(f"no model is registered in {store.shown(store.address())}; run `make repro` first")
-    entries = [Entry(one.version, one.model, one.champion, one.test_accuracy, one.content) for one in found]
-    return Library(entries, tracking.fetch, paths.root() / FETCHED)
+    entries = [
+        Entry(one.number, one.model, one.is_champion, one.test_accuracy, str(one.content)) for one in found.values()
+    ]
+    return Library(entries, lambda number, folder: pulling.fetch(found[number], folder), paths.root() / FETCHED)

@@ -73,7 +73,7 @@ class Record:
     @property
     def version_tags(self) -> dict[str, str]:
         tags = {"model": self.model, "parameters": str(self.card.parameters), "candidate": self.candidate}
-        tags["weights_md5"] = self.weights_md5
+        tags |= {"weights_md5": self.weights_md5, "test_accuracy": repr(self.figures["test_accuracy"])}
         if "validation_accuracy" in self.figures:
             tags["validation_accuracy"] = repr(self.figures["validation_accuracy"])
         return tags | {"validation_images": f"{self.data['splits']['validation']['sha256']} of {self.data_digest}"}

@@ -77,7 +77,7 @@ async def predict(request: Request, version: int | None = None) -> Answer:
 async def _body(request: Request) -> bytes:
     kind = request.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/octet-stream":
-        raise HTTPException(415, f"expected a picture (Content-Type image/…), found {kind}")
+        raise HTTPException(415, f"expected a picture, sent as image/…; found {kind}")
     content = bytearray()
     try:
         async for chunk in request.stream():

@@ -65,7 +65,8 @@ function clear() {
 function where(event) {
   const area = board.getBoundingClientRect();
   const width = event.pointerType === "pen" && event.pressure ? WIDTH * (0.5 + event.pressure) : WIDTH;
-  return { x: (event.clientX - area.left) * SIZE / area.width, y: (event.clientY - area.top) * SIZE / area.height, width };
+  const scale = SIZE / area.width;
+  return { x: (event.clientX - area.left) * scale, y: (event.clientY - area.top) * scale, width };
 }
 
 board.addEventListener("pointerdown", (event) => {
@@ -108,10 +109,14 @@ function liftPen() {
 }
 
 function togglePen() {
-  if (penStroke) return say("Pen up. "), liftPen();
-  penStroke = { kind: "stroke", points: [{ ...place }] };
-  put(penStroke);
-  $("spoken").textContent = "Pen down";
+  if (penStroke) {
+    say("Pen up. ");
+    liftPen();
+  } else {
+    penStroke = { kind: "stroke", points: [{ ...place }] };
+    put(penStroke);
+    $("spoken").textContent = "Pen down";
+  }
 }
 
 function movePen([x, y], far) {
@@ -147,7 +152,8 @@ $("clear").addEventListener("click", clear);
 // ---- Pictures: dropped, opened, pasted.
 async function open(file) {
   if (!file) return;
-  if (file.size > LARGEST) return complain(`${file.name}: expected at most 20 MB, found ${Math.ceil(file.size / 1e6)} MB`);
+  const megabytes = Math.ceil(file.size / 1e6);
+  if (file.size > LARGEST) return complain(`${file.name}: expected at most 20 MB, found ${megabytes} MB`);
   try {
     const body = new Blob([await file.arrayBuffer()], { type: file.type }); // the file may change or go away later
     put({ kind: "picture", name: file.name, body, bitmap: await createImageBitmap(body).catch(() => null) });
@@ -184,15 +190,18 @@ function changed(wholly = false) {
 async function ask() {
   if (asking) return;
   busy(true);
-  for (let asked = -1; asked !== state;) {
-    asked = state;
-    const { found = null, reason = "" } = await request();
-    if (asked < fitting || (reason && growing())) continue;
-    show(found);
-    complain(reason);
+  try {
+    for (let asked = -1; asked !== state;) {
+      asked = state;
+      const { found = null, reason = "" } = await request();
+      if (asked < fitting || (reason && growing())) continue;
+      show(found);
+      complain(reason);
+    }
+  } finally {
+    busy(false);
+    say();
   }
-  busy(false);
-  say();
 }
 
 function busy(is) {
@@ -200,11 +209,12 @@ function busy(is) {
   $("answer").setAttribute("aria-busy", is);
 }
 
-async function drawing() {
-  const sent = new OffscreenCanvas(SENT, SENT), context = sent.getContext("2d");
+function drawing() {
+  const sent = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
+  const context = sent.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(board, 0, 0, SENT, SENT);
-  return sent.convertToBlob();
+  return new Promise((done) => sent.toBlob(done));
 }
 
 const growing = () => Boolean(stroke || penStroke);
@@ -233,7 +243,8 @@ async function request() {
 const percent = (share) => `${(share * 100).toFixed(1).replace("100.0", "100")}%`;
 const bars = Array.from({ length: 10 }, (_, digit) => {
   const bar = document.createElement("li");
-  bar.innerHTML = `<span>${digit}</span><span class="track" aria-hidden="true"><i></i></span><span class="percent">–</span>`;
+  const track = '<span class="track" aria-hidden="true"><i></i></span>';
+  bar.innerHTML = `<span>${digit}</span>${track}<span class="percent">–</span>`;
   return $("bars").appendChild(bar);
 });
 
@@ -252,7 +263,8 @@ function show(found) {
     bar.querySelector(".percent").textContent = found ? percent(share) : "–";
   });
   showSeen(found?.seen ?? Array(28).fill(Array(28).fill(0)));
-  $("seen").setAttribute("aria-label", `What the network sees: ${found ? "28 by 28 pixels, light ink on black" : "nothing yet"}`);
+  const what = found ? "28 by 28 pixels, light ink on black" : "nothing yet";
+  $("seen").setAttribute("aria-label", `What the network sees: ${what}`);
 }
 
 function showSeen(rows) {

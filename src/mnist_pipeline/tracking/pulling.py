@@ -70,11 +70,12 @@ def results_of(name: str, number: int) -> tuple[Version, dict[str, str]]:
 
 
 def fetch(version: Version, folder: Path) -> None:
-    """Bring weights.safetensors and model.json of a version into `folder`, checked."""
-    with existing():
-        download_artifacts(artifact_uri=f"{_uri(version)}/{PLAIN}", dst_path=str(folder.parent))
-    (folder.parent / PLAIN).rename(folder)
-    _check(version, folder / checkpoints.WEIGHTS)
+    """Bring the plain files of a version into `folder`: weights.safetensors, checked, and model.json."""
+    with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
+        place = Path(download_artifacts(artifact_uri=f"{_uri(version)}/{PLAIN}", dst_path=temporary))
+        _check(version, place / checkpoints.WEIGHTS)
+        for file in (checkpoints.WEIGHTS, checkpoints.CARD):
+            (place / file).rename(folder / file)
 
 
 def _pull(client: MlflowClient, version: Version, folder: Path) -> Version:
