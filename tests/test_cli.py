@@ -105,14 +105,28 @@ def test_what_is_not_there_yet_is_named_in_one_line(arguments: list[str], messag
     assert out == ""
 
 
-@pytest.mark.parametrize("name", ["none.png", "text.png", "large.png"])
-def test_a_bad_picture_is_named_in_one_line(name: str, mnist: Mnist, pictures: list[str]) -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_bad_picture_is_one_line_and_the_others_are_still_answered(
+    as_json: bool, mnist: Mnist, pictures: list[str]
+) -> None:
     Path("text.png").write_text("text", "utf-8")
-    Image.new("L", (29, 28)).save("large.png")
-    ended, out, _ = mnist("predict", pictures[0], name)
-    assert str(ended).startswith(f"error: {name}: ")
-    assert "\n" not in str(ended)
-    assert out == ""
+    Image.new("L", (280, 280)).save("empty.png")
+    options = ["--json"] if as_json else []
+    code, out, err = mnist("predict", *options, pictures[0], "none.png", "text.png", "empty.png", pictures[1])
+    assert code == 1
+    assert [line.split(":")[1].strip() for line in err.splitlines()] == ["none.png", "text.png", "empty.png"]
+    answered = (
+        [answer["image"] for answer in json.loads(out)] if as_json else [row.split()[0] for row in out.splitlines()]
+    )
+    assert answered[-2:] == pictures
+
+
+def test_predict_shows_the_steps(mnist: Mnist, pictures: list[str]) -> None:
+    code, out, err = mnist("predict", "--json", "--show", "shown", *pictures)
+    assert code == 0
+    assert len(json.loads(out)) == 2
+    assert sorted(path.name for path in Path("shown").iterdir()) == pictures
+    assert "0.png: shown in shown/0.png" in err
 
 
 @pytest.mark.parametrize(
@@ -134,7 +148,18 @@ def test_wrong_use_ends_with_exit_code_2(arguments: list[str], message: str, mni
 def test_help_lists_every_command(mnist: Mnist) -> None:
     code, out, _ = mnist("--help")
     assert code == 0
-    for command in ("repro", "leaderboard", "predict", "data", "publish"):
+    for command in (
+        "repro",
+        "leaderboard",
+        "predict",
+        "data",
+        "publish",
+        "pull",
+        "lineage",
+        "promote",
+        "rollback",
+        "app",
+    ):
         assert f"\n  {command} " in out
 
 

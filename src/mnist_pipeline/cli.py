@@ -13,6 +13,7 @@ from mnist_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from mnist_pipeline.params import Params
+    from mnist_pipeline.recognising import Answer
 
 app = typer.Typer(
     help="A reproducible MNIST pipeline: DVC builds it, MLflow records it.",
@@ -55,24 +56,38 @@ def leaderboard() -> None:
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="28×28 pictures, light ink on dark.")],
+    images: Annotated[list[Path], typer.Argument(help="Photos, scans or drawings of one digit each, or folders.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     model: Annotated[str | None, typer.Option(help="A model's name; default: the best by validation.")] = None,
+    show: Annotated[Path | None, typer.Option(help="A folder for pictures of what the network sees.")] = None,
 ) -> None:
     """Recognise digits with the model that results/summary/best.json names. MLflow is not needed."""
-    from mnist_pipeline import paths, predicting, reporting
+    from mnist_pipeline import paths, predicting, recognising, reporting
 
     classifier = predicting.load(paths.model(model or reporting.read_best()))
-    rows = predicting.predict(classifier, images).tolist()
-    print(_as_json(images, rows) if as_json else predicting.table(images, rows))
+    answered: list[recognising.Answer] = []
+    refused = 0
+    for answer in recognising.answers(classifier, images):
+        if isinstance(answer, PipelineError):
+            print(f"error: {answer}", file=sys.stderr)
+            refused += 1
+        else:
+            answered.append(answer)
+    if as_json:
+        print(json.dumps([recognising.as_json(answer) for answer in answered], indent=2))
+    elif answered:
+        print(recognising.table(answered))
+    if show:
+        _show(answered, show)
+    if refused:
+        raise typer.Exit(1)
 
 
-def _as_json(images: list[Path], rows: list[list[float]]) -> str:
-    answers = [
-        {"image": str(image), "digit": row.index(max(row)), "probabilities": row}
-        for image, row in zip(images, rows, strict=True)
-    ]
-    return json.dumps(answers, indent=2)
+def _show(answered: "list[Answer]", folder: Path) -> None:
+    from mnist_pipeline import explaining
+
+    for answer in answered:
+        print(f"{answer.path}: shown in {explaining.show(answer, folder)}", file=sys.stderr)
 
 
 @app.command()

@@ -1,0 +1,77 @@
+"""Files and folders of pictures: every one is answered or named with the reason, in order."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mnist_pipeline import explaining, predicting, recognising
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.predicting import Classifier
+from tests import synthetic
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Classifier:
+    synthetic.train(tmp_path / "model" / "small", epochs=4)
+    return predicting.load(tmp_path / "model" / "small")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twenty pictures in MNIST's look, and files beside them that are none."""
+    place = tmp_path / "scans"
+    place.mkdir()
+    for number, image in enumerate(synthetic.digits(20, seed=5)[0]):
+        Image.fromarray(image).save(place / f"{number:02}.PNG")
+    (place / "notes.txt").write_text("no picture", encoding="utf-8")
+    (place / ".hidden.png").write_bytes(b"no picture either")
+    return place
+
+
+def test_a_folder_is_answered_picture_by_picture_in_order(classifier: Classifier, folder: Path) -> None:
+    answers = [one for one in recognising.answers(classifier, [folder]) if isinstance(one, recognising.Answer)]
+    assert [answer.path.name for answer in answers] == [f"{number:02}.PNG" for number in range(20)]
+    assert [answer.digit for answer in answers] == synthetic.digits(20, seed=5)[1].tolist()
+    for answer in answers:
+        assert sum(answer.probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_bad_file_is_named_and_the_others_are_answered(classifier: Classifier, folder: Path) -> None:
+    places = [folder / "00.PNG", folder / "notes.txt", folder / "none.png", folder / "01.PNG"]
+    first, text, none, last = recognising.answers(classifier, places)
+    assert isinstance(first, recognising.Answer)
+    assert isinstance(last, recognising.Answer)
+    assert isinstance(text, PipelineError)
+    assert str(text).startswith(f"{folder / 'notes.txt'}: not a picture")
+    assert str(none) == f"{folder / 'none.png'}: no such file"
+
+
+def test_a_folder_without_pictures_is_named(classifier: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (answer,) = recognising.answers(classifier, [tmp_path / "empty"])
+    assert str(answer).startswith(f"{tmp_path / 'empty'}: no pictures in this folder")
+
+
+def test_the_table_has_a_line_a_picture(classifier: Classifier, folder: Path) -> None:
+    (answer,) = recognising.answers(classifier, [folder / "03.PNG"])
+    assert isinstance(answer, recognising.Answer)
+    head, line = recognising.table([answer]).splitlines()
+    assert head.split() == ["image", "digit", *"0123456789"]
+    assert line.split()[:2] == [str(folder / "03.PNG"), str(answer.digit)]
+    assert len(head) == len(line)
+
+
+def test_what_is_shown_has_the_same_bytes_twice_and_a_name_for_each_file(
+    classifier: Classifier, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "below").mkdir()
+    (folder / "00.PNG").rename(folder / "below" / "01.PNG")
+    places = [folder / "01.PNG", folder / "below" / "01.PNG"]
+    answers = [one for one in recognising.answers(classifier, places) if isinstance(one, recognising.Answer)]
+    first = [explaining.show(answer, tmp_path / "a") for answer in answers]
+    again = [explaining.show(answer, tmp_path / "b") for answer in answers]
+    assert len(set(first)) == 2
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    with Image.open(first[0]) as shown:
+        assert shown.width > 2 * shown.height
