@@ -15,10 +15,7 @@ from tests.server.tracking_server import TrackingServer
 
 Copy = Callable[[Path, str], Repository]
 SECOND = "second"
-OTHER_MODELS = {
-    "plain": synthetic.recipe(epochs=3),
-    "weak": synthetic.recipe(optimizer={"name": "sgd", "learning_rate": 1e-3}),
-}
+BETTER = {"plain": synthetic.recipe(options={"hidden": 20}, epochs=3)}  # as accurate, with fewer parameters
 
 
 @pytest.fixture(scope="session")
@@ -48,22 +45,23 @@ def guarded(shared: TrackingServer) -> Iterator[Gate]:
 
 @pytest.fixture(scope="session")
 def second(guarded: Gate, published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with another seed and other recipes; built from nothing, and published past the guard."""
+    """A repository with another seed and another recipe; built from nothing, and published past the guard."""
     data = synthetic.data_params(published, [str(published)]) | {"name": SECOND}
-    fresh = repository.create(tmp_path_factory.mktemp("second"), synthetic.params(data, seed=2, models=OTHER_MODELS))
-    (fresh.path / "output.txt").write_text(fresh.run("mnist", "repro", **guarded.variables), encoding="utf-8")
+    fresh = repository.create(tmp_path_factory.mktemp("second"), synthetic.params(data, seed=2, models=BETTER))
+    (fresh.path / "output.txt").write_text(fresh.run("mnist", "repro", code=0, **guarded.variables), encoding="utf-8")
     return fresh.path
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
-    """Copies a built repository; its data set gets a name of its own and its models were published nowhere yet."""
+    """Copies what of a built repository belongs to `plain`, under another name of the data set, published nowhere."""
 
     def make(source: Path, name: str) -> Repository:
-        target = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(".mlflow", "output.txt", "tmp"))
-        data = target / "metrics/data.json"
+        target = Repository(tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}")
+        shutil.copytree(source, target.path, ignore=shutil.ignore_patterns(".mlflow", "output.txt", "tmp", "weak*"))
+        data, settings = target.path / "metrics/data.json", target.params()
         files.write_json(data, files.read_json(data) | {"name": name})
-        return Repository(target)
+        target.write_params(settings | {"models": {"plain": settings["models"]["plain"]}})
+        return target
 
     return make

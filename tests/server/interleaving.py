@@ -1,10 +1,12 @@
-"""Publish beside another process in an order of calls that otherwise only bad luck brings about.
+"""`mnist publish` beside another process, in an order of calls that otherwise only bad luck brings about.
 
-`ahead` and `behind`: before each write that can collide, the two wait for each other, so that both have read the same
-state of the server; then one writes a moment after the other. `overtaking` waits until the other process stalls in the
-middle of its work, and publishes everything; the name of a method of MLflow's client: there this process stalls, the
-first time it calls it, until the other is done. What is called, and what the server answers, stays as it is.
-Run in a repository: python interleaving.py FOLDER ME OTHER HOW, where FOLDER is shared.
+lockstep              meets the other before every write that can collide: each finds what the other found
+filling, following    the second finds the run that the first has just begun, and both fill it at once
+overtaking            does everything while the other stalls in the middle of its work
+a method's name       stalls at the first call of this method of MLflow's client, until the other is done
+
+What is called, and what the server answers, stays as it is. Run in a repository: python interleaving.py FOLDER ME OTHER
+HOW, where FOLDER is shared.
 """
 
 import sys
@@ -16,10 +18,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import params, tracking
+import mnist_pipeline.tracking  # noqa: F401 # sets MLflow's switches, which MLflow reads when it is imported
 
-# Only now: `tracking` sets MLflow's switches, which MLflow reads when it is imported.
 from mlflow.tracking import MlflowClient  # isort: skip
+from mnist_pipeline import cli
 
 COLLIDING = (
     "create_experiment",
@@ -31,7 +33,7 @@ COLLIDING = (
     "delete_model_version",
     "delete_run",
 )
-BEHIND = 0.2
+FILLING = ("log_batch", "log_inputs")
 ELSEWHERE = 4.0
 STALLED = 120.0
 
@@ -59,10 +61,6 @@ class Meeting:
         self.mark(occasion)
         self.wait(occasion, ELSEWHERE)
 
-    def meet_and_fall_behind(self, occasion: str) -> None:
-        self.meet(occasion)
-        time.sleep(BEHIND)
-
     def stall(self, occasion: str) -> None:
         """Let the other do all its work now, the first time."""
         if occasion.endswith("-1"):
@@ -86,10 +84,12 @@ def before(name: str, wait: Callable[[str], None]) -> None:
 def arrange(meeting: Meeting, how: str) -> None:
     if how == "overtaking":
         meeting.wait("stalled", STALLED)
-    elif how in ("ahead", "behind"):
-        for name in COLLIDING:
-            before(name, meeting.meet if how == "ahead" else meeting.meet_and_fall_behind)
-    else:
+    elif how == "following":
+        meeting.wait(f"{FILLING[0]}-1", STALLED)
+    meets = {"lockstep": COLLIDING, "filling": FILLING, "following": FILLING, "overtaking": ()}
+    for name in meets.get(how, ()):
+        before(name, meeting.meet)
+    if how not in meets:
         before(how, meeting.stall)
 
 
@@ -97,7 +97,8 @@ def main(folder: str, me: str, other: str, how: str) -> None:
     meeting = Meeting(Path(folder), me, other)
     try:
         arrange(meeting, how)
-        tracking.publish(list(params.load().models))
+        sys.argv = ["mnist", "publish"]
+        cli.main()
     finally:
         meeting.mark("end")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.repository import environment
-from tests.server.serving import free_port, serving
+from tests.server.serving import as_user, free_port, serving
 
 USER = "mlflow"
 DEBIAN = "/usr/lib/postgresql"
@@ -72,8 +72,8 @@ def running(logs: Path) -> Iterator[Postgres]:
         folder, server = Path(name), Postgres(free_port(), logs / "postgres.log", secrets.token_urlsafe(24))
         _make_cluster(folder, server)
         settings = [part for option in (*OPTIONS, f"port={server.port}") for part in ("-c", option)]
-        command = [*_as_unprivileged(), program("postgres"), "-D", str(folder / "data"), *settings]
-        with serving(command, environment(), server.log, server.answers, signal.SIGINT):
+        command = [program("postgres"), "-D", str(folder / "data"), *settings]
+        with serving(command, environment(), server.log, server.answers, signal.SIGINT, _unprivileged()):
             yield server
 
 
@@ -81,15 +81,17 @@ def _make_cluster(folder: Path, server: Postgres) -> None:
     """Whoever connects has to know the password: there is no trust, not even for this machine's own users."""
     password = folder / "password"
     password.write_text(server.password, encoding="utf-8")
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        shutil.chown(password, "postgres")
-    command = [*_as_unprivileged(), program("initdb"), "-D", str(folder / "data"), f"--pwfile={password}", *CLUSTER]
+    user = _unprivileged()
+    if user:
+        shutil.chown(folder, user)
+        shutil.chown(password, user)
+    initdb = [program("initdb"), "-D", str(folder / "data"), f"--pwfile={password}", *CLUSTER]
+    command = [*as_user(user), *initdb]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     password.unlink()
 
 
-def _as_unprivileged() -> list[str]:
+def _unprivileged() -> str | None:
     """PostgreSQL refuses to be run by root; Debian's package brings a user for it."""
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
+    return "postgres" if os.geteuid() == 0 else None

@@ -19,6 +19,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def as_user(name: str | None) -> list[str]:
+    """What to put before a command for it to run as somebody else; only root can."""
+    return ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups"] if name else []
+
+
 @contextmanager
 def serving(
     command: list[str],
@@ -26,12 +31,14 @@ def serving(
     log: Path,
     ready: Callable[[], bool],
     stop: signal.Signals = signal.SIGTERM,
+    user: str | None = None,
 ) -> Iterator[None]:
     """Run a command until the block ends; `stop` asks it to end, and what outlasts that is killed.
 
-    The kernel sends `stop` too when this process dies without a chance to do it.
+    The kernel sends `stop` too when this process dies without a chance to do it; a change of user would undo that, so
+    it comes first.
     """
-    tied = ["setpriv", "--pdeathsig", stop.name.removeprefix("SIG"), *command]
+    tied = [*as_user(user), "setpriv", "--pdeathsig", stop.name.removeprefix("SIG"), *command]
     with log.open("ab") as output:
         process = subprocess.Popen(tied, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:

@@ -55,15 +55,16 @@ def _predictions(project: Repository) -> list[int]:
     return [int(digit) for digit in pd.read_csv(project.path / "results/test/plain/predictions.csv")["predicted"]]
 
 
-def _ran(project: Repository, **address: str) -> list[str]:
-    return [stage for stage, outcome in project.repro(**address).items() if outcome != "unchanged"]
+def _ran(project: Repository, address: str) -> list[str]:
+    outcomes = project.repro(MLFLOW_TRACKING_URI=address)
+    return [stage for stage, outcome in outcomes.items() if outcome != "unchanged"]
 
 
 def test_when_the_address_changed_repro_publishes_to_the_new_one(shared: TrackingServer, project: Repository) -> None:
-    there = {"MLFLOW_TRACKING_URI": shared.address}
-    assert _ran(project) == ["publish"]
-    assert _ran(project, **there) == ["publish"]
+    here = ""  # the database in the repository
+    assert _ran(project, here) == ["publish"]
+    assert _ran(project, shared.address) == ["publish"]
     assert held.look(shared.address, "tiny").contents_of_versions == dict.fromkeys(held.expected(project), 1)
-    assert _ran(project, **there) == []
-    assert _ran(project) == ["publish"]
+    assert _ran(project, shared.address) == []
+    assert _ran(project, here) == ["publish"]
     assert project.published()["versions"] == 2
