@@ -31,7 +31,7 @@ test: setup ## the tests
 	@python -m pytest -n 2 --dist worksteal
 
 test-browser: setup ## the page, in headless Chromium (Debian's, installed when it is missing)
-	@command -v chromium >/dev/null || $(INSTALL) chromium
+	@command -v chromium >/dev/null || $(INSTALL) chromium fonts-dejavu-core
 	@python -m pytest -m browser
 
 test-server: setup ## two repositories that share an MLflow server over PostgreSQL (Debian's, installed when missing)
