@@ -6,7 +6,7 @@ from tests.repository import Repository
 
 def test_promote_publish_and_rollback_in_a_real_store(project: Repository) -> None:
     project.run("mnist", "publish")
-    assert "not better on the validation images than tiny version 1" in _promote(project, "2", code=1)
+    assert "worse on the validation images than tiny version 1" in _promote(project, "2", code=1)
     assert "no version 7 is registered; there are: 1, 2" in _promote(project, "7", code=1)
     assert "version 2 (weak) is champion" in _promote(project, "2", "--force")
     project.run("mnist", "publish")

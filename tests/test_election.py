@@ -59,6 +59,13 @@ def test_a_decision_by_hand_holds_against_every_version_that_existed_then(by: st
     assert chosen(*overtaken[:3], crowned(overtaken[3])) == 4, "what was passed over stays passed over"
 
 
+def test_a_decision_by_hand_outlives_a_publisher_that_had_not_seen_it_and_a_deleted_champion() -> None:
+    decision = decided(version(1, 0.9), election.PROMOTE, highest=3, second=0)
+    assert chosen(decision, version(2, 0.95), crowned(version(3, 0.99))) == 1
+    assert chosen(decision, version(2, 0.95), version(3, 0.99)) == 1
+    assert chosen(decision, version(2, 0.95), version(5, 0.92)) == 5
+
+
 def test_history_is_in_the_order_of_time() -> None:
     first, second = (decided(version(n, 0.9), election.PUBLISH, n, second=n) for n in (1, 2))
     back = decided(first, election.PROMOTE, 2, second=3)

@@ -99,6 +99,15 @@ def test_thin_and_thick_strokes_stay_the_digit(width: float, plain: npt.NDArray[
     assert seen.max() > 150, "thin strokes do not fade"
 
 
+@pytest.mark.parametrize(("side", "width"), [(300, 1), (1000, 2), (2000, 3)])
+def test_a_line_of_a_few_pixels_in_a_large_picture_is_seen(
+    side: int, width: int, plain: npt.NDArray[np.float32]
+) -> None:
+    seen = pixels(draw(size=(side, side), box=(side // 10, side // 10, side * 0.8), width=width / (side * 0.8)))
+    assert alike(seen, plain) > 0.4
+    assert seen.max() > 150
+
+
 def test_uneven_light_grain_and_compression_do_not_matter(plain: npt.NDArray[np.float32]) -> None:
     random = np.random.default_rng(1)
     light = np.linspace(0.55, 1.0, 600)[None, :, None]

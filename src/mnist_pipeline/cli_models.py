@@ -17,16 +17,16 @@ NONE = "–"
 def pull(
     folder: Annotated[Path, typer.Argument(help="Where to; it must not exist yet, or be empty.")],
     version: Annotated[int | None, typer.Option(help="The number of a registered version.")] = None,
-    alias: Annotated[str, typer.Option(help="Or the version that bears this alias.")] = "champion",
+    alias: Annotated[str | None, typer.Option(help="Or the version that bears this alias; default: champion.")] = None,
     commit: Annotated[str | None, typer.Option(help="Or what this commit, tag, branch or experiment has…")] = None,
     model: Annotated[str | None, typer.Option(help="…as this model; goes with --commit.")] = None,
 ) -> None:
     """Get a registered model: signature, requirements, plain weights, model.json, and a card to read."""
     if (commit is None) != (model is None):
         raise PipelineError("--commit and --model go together: which commit, and which of its models")
-    if commit is not None and version is not None:
-        raise PipelineError("--commit and --version exclude each other: either names the model")
-    from mnist_pipeline import git, lineage
+    if sum(way is not None for way in (version, alias, commit)) > 1:
+        raise PipelineError("--version, --alias and --commit exclude each other: each names the model")
+    from mnist_pipeline import election, git, lineage
     from mnist_pipeline.tracking import pulling
 
     name = _name()
@@ -36,7 +36,7 @@ def pull(
         content = lineage.model_at(git.commit_of(commit), model).content
         pulled = pulling.by_content(name, content, f"{model} as {commit} has it", folder)
     else:
-        pulled = pulling.by_alias(name, alias, folder)
+        pulled = pulling.by_alias(name, alias or election.CHAMPION, folder)
     print(f"{pulled} is in {folder}; read {folder / 'README.md'}")
 
 

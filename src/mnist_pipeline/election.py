@@ -92,10 +92,17 @@ def champion(versions: list[Version]) -> Version | None:
 
 
 def choose(registered: list[Version]) -> Version | None:
-    """The version to be champion: the present one, unless a candidate beats it that no decision by hand passed over."""
-    holder = champion(registered)
-    by_hand = [reign.highest for reign in history(registered) if reign.by != PUBLISH]
-    rivals = [version for version in registered if version.is_candidate and version.number > max(by_hand, default=0)]
+    """The version to be champion: the present one, unless a candidate beats it that no decision by hand passed over.
+
+    What was decided by hand counts, too, where the alias was lost or moved by somebody who had not seen the decision.
+    """
+    holder, passed_over = champion(registered), 0
+    by_hand = [reign for reign in history(registered) if reign.by != PUBLISH]
+    if by_hand:
+        passed_over = by_hand[-1].highest
+        if holder is None or holder.number <= passed_over:
+            holder = by_hand[-1].version
+    rivals = [version for version in registered if version.is_candidate and version.number > passed_over]
     if holder is None:
         rivals = [version for version in rivals if version.is_comparable(rivals[-1])]
     else:

@@ -21,7 +21,7 @@ def _steps(answer: Answer) -> Figure:
     figure = Figure(figsize=(9, 3), layout="constrained")
     original, seen, bars = figure.subplots(1, 3, width_ratios=[1, 1, 1.2])
     original.imshow(np.asarray(answer.picture.original))
-    original.set_title(answer.path.name, fontsize=10)
+    original.set_title(answer.path.name, fontsize=10, parse_math=False)
     seen.imshow(answer.picture.pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     seen.set_title("what the network sees", fontsize=10)
     for axes in (original, seen):

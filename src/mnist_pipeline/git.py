@@ -7,7 +7,9 @@ from mnist_pipeline.errors import PipelineError
 
 def ask(*arguments: str, stdin: str = "") -> str:
     """What a git command prints. Raises PipelineError with what git says when it fails."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, input=stdin, check=False)
+    done = subprocess.run(
+        ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", input=stdin, check=False
+    )
     if done.returncode != 0:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise PipelineError(f"git {' '.join(arguments)}: {said}")

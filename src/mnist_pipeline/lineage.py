@@ -78,7 +78,8 @@ def commits_with(model: str, results: dict[str, str]) -> list[str]:
     if not commits:
         return []
     names = [f"--decorate-refs=refs/{kind}" for kind in ("heads", "tags", "remotes", "exps")]
-    shown = git.ask("show", "--no-patch", "--date=short", "--format=%h %ad %s%d", *names, *commits)
+    show = ("log", "--no-walk=sorted", "--stdin", "--date=short", "--format=%h %ad %s%d", *names)
+    shown = git.ask(*show, stdin="\n".join(commits))
     return shown.splitlines()
 
 

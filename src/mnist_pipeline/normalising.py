@@ -46,7 +46,8 @@ def _around(picture: Image.Image, digit: Mask) -> tuple[Colours, Mask]:
     mask = Image.fromarray(digit.astype(np.uint8) * 255).resize(
         size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)
     )
-    return np.asarray(colours, dtype=np.float64), np.asarray(mask) > 127
+    covered = np.asarray(mask)  # less than half of every pixel, where strokes are far thinner than pixels now are
+    return np.asarray(colours, dtype=np.float64), covered > min(127, int(covered.max()) // 2)
 
 
 def _ink(colours: Colours, rough: Mask) -> Field:

@@ -40,7 +40,7 @@ def _files(place: Path) -> list[Path]:
     """A file itself; of a folder those files, sorted by name, whose ending is a picture's, without hidden ones."""
     if not place.is_dir():
         return [place]
-    endings = Image.registered_extensions()
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in pictures.FORMATS}
     found = [path for path in place.iterdir() if path.suffix.lower() in endings and not path.name.startswith(".")]
     if not found:
         raise PipelineError(f"{place}: no pictures in this folder; expected files like digit.png or photo.jpg")

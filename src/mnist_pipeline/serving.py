@@ -68,7 +68,7 @@ async def predict(request: Request, version: int | None = None) -> Answer:
     library: Library = request.app.state.library
     chosen = next(iter(library.entries)) if version is None else version
     if chosen not in library.entries:
-        raise HTTPException(404, f"version {version} is not registered; reload the page to see those that are")
+        raise HTTPException(404, f"version {version} is not registered; restart `mnist app` to see those that are")
     content = await _body(request)
     workers = request.app.state.workers
     return await asyncio.get_running_loop().run_in_executor(workers, _answer, library, chosen, content)

@@ -33,7 +33,8 @@ def exists() -> bool:
 def shown(uri: str) -> str:
     """An address without the credentials that may stand in it."""
     parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")
+    return urlunsplit(bare) if "@" in parts.netloc or parts.query else uri
 
 
 def experiment() -> str | None:

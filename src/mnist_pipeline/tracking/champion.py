@@ -9,7 +9,7 @@ from mnist_pipeline import election
 from mnist_pipeline.election import CHAMPION, PROMOTE, PUBLISH, ROLLBACK, TAG, Reign, Version
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.tracking import versions
-from mnist_pipeline.tracking.connection import existing
+from mnist_pipeline.tracking.connection import existing, insist
 
 
 def recorded(name: str) -> list[Reign]:
@@ -29,9 +29,15 @@ def elect(client: MlflowClient, name: str) -> Version | None:
         best, holder = election.choose(registered), election.champion(registered)
         if best is None or best.is_champion:
             return best
-        instead = f"better on the validation images than version {holder.number}" if holder else "the first candidate"
-        _crown(client, registered, best, PUBLISH, instead)
+        _crown(client, registered, best, PUBLISH, _why(best, holder))
         print(f"{best.model}: version {best.number} is now {name}@{CHAMPION}", flush=True)
+
+
+def _why(best: Version, holder: Version | None) -> str:
+    if holder is None:
+        return "the best of the candidates"
+    beats = best.beats(holder)
+    return f"better on the validation images than version {holder.number}" if beats else "decided by hand before"
 
 
 def promote(name: str, number: int, reason: str, force: bool) -> Version:
@@ -54,10 +60,10 @@ def _check_promotion(chosen: Version, holder: Version | None, force: bool) -> No
         raise PipelineError(
             f"{chosen}: was validated on other images than {holder}; if it shall be champion all the same: --force"
         )
-    if not chosen.beats(holder):
+    if holder.beats(chosen):
         ours, theirs = (version.tags["validation_accuracy"] for version in (chosen, holder))
         raise PipelineError(
-            f"{chosen}: not better on the validation images than {holder}, {float(ours):.2%} against "
+            f"{chosen}: worse on the validation images than {holder}, {float(ours):.2%} against "
             f"{float(theirs):.2%}; if it shall be champion all the same: --force"
         )
 
@@ -82,4 +88,4 @@ def _crown(client: MlflowClient, registered: list[Version], chosen: Version, by:
         entry = {"by": by, "reason": reason, "highest": registered[-1].number}
         tag = f"{TAG}{since:%Y-%m-%dT%H:%M:%S.%fZ}"
         client.set_model_version_tag(chosen.name, str(chosen.number), tag, json.dumps(entry))
-    client.set_registered_model_alias(chosen.name, CHAMPION, str(chosen.number))
+    insist(client.set_registered_model_alias, chosen.name, CHAMPION, str(chosen.number))

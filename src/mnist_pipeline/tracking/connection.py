@@ -1,6 +1,7 @@
 """A client of MLflow's store: reached in time, created whole, and errors in one line."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +50,21 @@ def existing() -> Iterator[MlflowClient]:
         )
     with connection() as client:
         yield client
+
+
+def insist(write: Callable[..., object], *arguments: object, **named: object) -> None:
+    """Call something that may be repeated: where two write the same row at once, MLflow's server refuses one of them.
+
+    Its answer then is BAD_REQUEST with the database's words; the second time the row is there, and nothing is written.
+    """
+    for pause in (0.05, 0.2, 0.8, None):
+        try:
+            write(*arguments, **named)
+            return
+        except MlflowException as error:
+            if pause is None or error.error_code != "BAD_REQUEST":
+                raise
+            time.sleep(pause)
 
 
 def artifacts(database: Path) -> str:

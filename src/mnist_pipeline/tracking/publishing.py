@@ -22,7 +22,7 @@ from mnist_pipeline import checkpoints, lockfile, networks, paths, predicting, r
 from mnist_pipeline.election import Version
 from mnist_pipeline.record import Record
 from mnist_pipeline.tracking import champion, versions
-from mnist_pipeline.tracking.connection import artifacts, connection
+from mnist_pipeline.tracking.connection import artifacts, connection, insist
 
 COMPLETE = "complete"
 REQUIREMENTS = [
@@ -104,11 +104,11 @@ def _fill_run(client: MlflowClient, run_id: str, record: Record) -> None:
     when = client.get_run(run_id).info.start_time
     params = [Param(key, value) for key, value in record.params.items()]
     metrics = [Metric(key, value, when, step) for key, value, step in record.metrics]
-    client.log_batch(run_id, params=params)
+    insist(client.log_batch, run_id, params=params)
     for start in range(0, len(metrics), 1000):
-        client.log_batch(run_id, metrics=metrics[start : start + 1000])
+        insist(client.log_batch, run_id, metrics=metrics[start : start + 1000])
     data = Dataset(record.data_name, record.data_digest[:32], "local", record.data_source, profile=record.data_profile)
-    client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+    insist(client.log_inputs, run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
     for path, folder in record.artifacts:
         client.log_artifact(run_id, str(path), folder)
     client.log_batch(run_id, tags=[RunTag(COMPLETE, "true")])

@@ -1,6 +1,5 @@
 """A registered model as a folder of files: with its signature, requirements, plain weights, and a card to read."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -66,7 +65,10 @@ def results_of(name: str, number: int) -> tuple[Version, dict[str, str]]:
     with existing() as client:
         version = versions.find(versions.all_of(client, name), name, number)
         tags = client.get_run(version.run_id).data.tags
-    return version, {tag.removeprefix(MD5): md5 for tag, md5 in tags.items() if tag.startswith(MD5)}
+    results = {tag.removeprefix(MD5): md5 for tag, md5 in tags.items() if tag.startswith(MD5)}
+    if not results:
+        raise PipelineError(f"{version}: its run says no md5s, so it was not published from a dvc.lock")
+    return version, results
 
 
 def fetch(version: Version, folder: Path) -> None:
@@ -81,15 +83,14 @@ def fetch(version: Version, folder: Path) -> None:
 def _pull(client: MlflowClient, version: Version, folder: Path) -> Version:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: is there already and not empty; name a folder that is new")
-    temporary = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    download_artifacts(artifact_uri=_uri(version), dst_path=str(temporary))
-    _check(version, temporary / PLAIN / checkpoints.WEIGHTS)
-    (temporary / "README.md").write_text(_card(client, version, temporary / PLAIN), encoding="utf-8")
-    if folder.exists():
-        folder.rmdir()
-    temporary.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        whole = Path(temporary) / "model"
+        whole.mkdir()
+        download_artifacts(artifact_uri=_uri(version), dst_path=str(whole))
+        _check(version, whole / PLAIN / checkpoints.WEIGHTS)
+        (whole / "README.md").write_text(_card(client, version, whole / PLAIN), encoding="utf-8")
+        whole.replace(folder)
     return version
 
 

@@ -42,7 +42,8 @@ def _stale_roots(connection: Connection, database: Path) -> list[str]:
     number, place = column("experiment_id", Integer), column("artifact_location", String)
     rows = connection.execute(select(number, place).select_from(table("experiments"))).all()
     roots = {row.artifact_location.removesuffix(f"/{row.experiment_id}") for row in rows}
-    return sorted(root for root in roots if root.endswith("/artifacts") and root != artifacts(database))
+    files = [root for root in roots if root.startswith("file://") and root.endswith("/artifacts")]
+    return sorted(root for root in files if root != artifacts(database))
 
 
 def _move(connection: Connection, old: str, new: str, apply: bool) -> list[str]:
