@@ -106,8 +106,10 @@ def _colours(picture: Image.Image) -> Image.Image:
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Grey from its darkest to its lightest: with 16 bits or more no file says which value is white."""
-    values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-    stretched = (values - values.min()) * (255 / max(np.ptp(values), 1e-9))
+    deep = (picture if picture.mode == "F" else picture.convert("I")).convert("F")
+    reduced = deep.reduce(max(1, max(deep.size) // KEPT))  # before its values are copied
+    values = np.nan_to_num(np.asarray(reduced))
+    stretched = (values - values.min()) * (255 / max(float(np.ptp(values)), 1e-9))
     return Image.fromarray(stretched.round().astype(np.uint8))
 
 
