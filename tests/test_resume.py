@@ -197,7 +197,13 @@ def test_a_process_killed_at_random_moments_leaves_what_an_undisturbed_one_does(
 
 def train() -> subprocess.Popen[bytes]:
     command = [sys.executable, str(ROOT / "stages" / "train.py"), "small"]
-    return subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    null = subprocess.DEVNULL
+    return subprocess.Popen(command, env=environment(), stdout=null, stderr=null, preexec_fn=_listen_to_ctrl_c)
+
+
+def _listen_to_ctrl_c() -> None:
+    """A shell starts what it runs in the background with Ctrl-C ignored, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
