@@ -21,7 +21,7 @@ CONTRAST = 4.5  # what WCAG 2 asks for between text and what is behind it
 SMALLEST, LARGEST = 0.2, 0.7  # of a photo's height
 PAPER, INK = np.array([240.0, 235.0, 220.0]), np.array([30.0, 40.0, 110.0])
 TEXT = """The champion reads picture files as people have them, through `pictures.read`. Other people's handwriting:
-all 1,797 digits of scikit-learn's `load_digits` (43 people, UCI's optical recognition data set; 8×8 counts of ink),
+all 1,797 digits of scikit-learn's `load_digits` (13 people, UCI's optical recognition data set; 8×8 counts of ink),
 drawn as blue ink on paper, 240×240 pixels. Photos: test digits, chosen at random, drawn in a random dark or light
 colour into scikit-learn's two sample photos (a temple, a flower), enlarged to 1,920 to 3,200 pixels, at a random size
 (a fifth to seven tenths of the height) and place, saved as JPEG; a place is drawn again until the digit is as legible

@@ -140,9 +140,9 @@ def test_a_picture_in_mnists_own_look_keeps_its_pixels(plain: npt.NDArray[np.flo
     assert np.array_equal(pixels(Image.fromarray(255 - own)), own)
 
 
-def bomb() -> bytes:
-    """A small PNG whose header claims a hundred million pixels."""
-    header = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0)
+def bomb(side: int = 10_000) -> bytes:
+    """A small PNG whose header claims a hundred million pixels, or the square of another side."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(10))), (b"IEND", b"")]
     parts = [
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
@@ -167,9 +167,21 @@ def saved(picture: Image.Image, kind: str) -> bytes:
         (saved(Image.new("RGBA", (200, 200), (0, 0, 0, 0)), "PNG"), "nothing in it looks like a digit"),
         (saved(Image.new("L", (1, 1)), "PNG"), "nothing in it looks like a digit"),
         (bomb(), "10000×10000 pixels, 100 million; at most 64 million"),
+        (bomb(60_000), "at most 64 million pixels are read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture that can be read"),
     ],
-    ids=["nothing", "text", "cut JPEG", "cut PNG", "empty paper", "transparent", "one pixel", "bomb", "a program"],
+    ids=[
+        "nothing",
+        "text",
+        "cut JPEG",
+        "cut PNG",
+        "empty paper",
+        "transparent",
+        "one pixel",
+        "bomb",
+        "beyond Pillow",
+        "a program",
+    ],
 )
 def test_what_shows_no_digit_is_refused_in_one_line(content: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "file.png"

@@ -74,6 +74,10 @@ def _decode(source: Path | BinaryIO, name: str) -> Image.Image:
             raise
         except FileNotFoundError:
             raise PipelineError(f"{name}: no such file") from None
+        except Image.DecompressionBombError:  # Pillow's own limit is beyond ours, and comes before the size is known
+            raise PipelineError(
+                f"{name}: at most {MOST_PIXELS / 1e6:.0f} million pixels are read: make it smaller"
+            ) from None
         except UnidentifiedImageError:
             raise PipelineError(f"{name}: not a picture that can be read; expected {', '.join(FORMATS)}") from None
         except Exception as error:  # decoders raise whatever the bytes make them raise
