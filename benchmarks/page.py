@@ -1,5 +1,6 @@
 """How long the page waits for an answer: one client, and fifty at once, of the real `mnist app` with the champion."""
 
+import io
 import itertools
 import signal
 import subprocess
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import requests
+from PIL import Image, ImageDraw
 
 from benchmarks import report
 from mnist_pipeline import hosting
 from mnist_pipeline.errors import PipelineError
 
-ALONE, CLIENTS, EACH = 300, 50, 20
+ALONE, PHOTOS, CLIENTS, EACH = 300, 100, 50, 20
 MILLISECONDS = 100.0
 DIGITS = (
     [(0.50, 0.14), (0.50, 0.86)],
@@ -46,8 +48,9 @@ DIGITS = (
     ],
 )
 TEXT = """Milliseconds from sending a drawing of 168×168 pixels, as the page does, to the whole answer: the ten
-probabilities and the picture that the network sees. The clients run on the same cores as the server, each over one
-connection; the fifty begin together and send their next drawing as soon as they have an answer."""
+probabilities and the picture that the network sees; and the same for a photo of 560×420 pixels, to which the page
+reduces larger ones. The clients run on the same cores as the server, each over one connection; the fifty begin
+together and send their next drawing as soon as they have an answer."""
 
 
 def run() -> str:
@@ -55,18 +58,35 @@ def run() -> str:
     with _app() as address:
         first, _ = _ask(address, drawings, 1)
         alone, failed = _ask(address, drawings, ALONE)
+        photos, unread = _ask(address, [_photo()], PHOTOS)
         together, errors = _ask_together(address, drawings)
     rows = [
-        {"clients": 1, **_summary(alone), "errors": failed},
-        {"clients": CLIENTS, **_summary(together), "errors": errors},
+        {"clients": 1, "sent": "drawings", **_summary(alone), "errors": failed},
+        {"clients": 1, "sent": "a photo", **_summary(photos), "errors": unread},
+        {"clients": CLIENTS, "sent": "drawings", **_summary(together), "errors": errors},
     ]
     verdicts = [
         report.verdict("one client, median, ms", float(np.median(alone)), at_most=MILLISECONDS),
         report.verdict("one client, 95th percentile, ms", float(np.percentile(alone, 95)), at_most=MILLISECONDS),
+        report.verdict(
+            "one client, a photo, 95th percentile, ms", float(np.percentile(photos, 95)), at_most=MILLISECONDS
+        ),
         report.verdict("the first answer after the start, ms", first[0], at_most=MILLISECONDS),
         report.verdict(f"{CLIENTS} clients at once, errors", errors, at_most=0),
     ]
     return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+
+
+def _photo() -> bytes:
+    """A digit on lit, grainy paper, 560×420 pixels: as the page sends a photo, however large it was."""
+    random = np.random.default_rng(0)
+    light = np.linspace(150, 215, 560)[None, :, None] * np.array([1, 0.93, 0.8])
+    paper = Image.fromarray((light + random.normal(0, 5, (420, 560, 3))).clip(0, 255).astype(np.uint8))
+    points = [(245, 140), (329, 133), (301, 196), (336, 245), (301, 301), (242, 290)]
+    ImageDraw.Draw(paper).line(points, fill=(40, 40, 90), width=8, joint="curve")
+    file = io.BytesIO()
+    paper.save(file, "PNG")
+    return file.getvalue()
 
 
 @contextmanager

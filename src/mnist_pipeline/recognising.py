@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from PIL import Image
@@ -49,12 +50,17 @@ def _files(place: Path) -> list[Path]:
 
 def _answer(classifier: Classifier, path: Path) -> Answer | PipelineError:
     try:
-        picture = pictures.read(path, str(path))
+        return Answer(path, *recognise(classifier, path, str(path)))
     except PipelineError as error:
         return error
-    with torch.inference_mode():
-        probabilities = classifier(torch.from_numpy(picture.pixels)[None, None])[0]
-    return Answer(path, picture, probabilities.tolist())
+
+
+@torch.inference_mode()
+def recognise(classifier: Classifier, source: Path | BinaryIO, name: str) -> tuple[Picture, list[float]]:
+    """What a network sees in a picture file, and ten probabilities. Raises PipelineError as `pictures.read` does."""
+    picture = pictures.read(source, name)
+    probabilities: list[float] = classifier(torch.from_numpy(picture.pixels)[None, None])[0].tolist()
+    return picture, probabilities
 
 
 def as_json(answer: Answer) -> dict[str, object]:

@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from starlette.requests import ClientDisconnect
 
-from mnist_pipeline import pictures
+from mnist_pipeline import recognising
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.library import Entry, Library
 from mnist_pipeline.predicting import Classifier
@@ -102,12 +102,11 @@ def _answer(library: Library, version: int, content: bytes) -> Answer:
         raise HTTPException(422, str(error)) from None
 
 
-@torch.inference_mode()
 def recognise(classifier: Classifier, content: bytes) -> Answer:
     """What a model sees in the file of a picture. Raises PipelineError when it can't be read or is empty."""
-    pixels = pictures.read(io.BytesIO(content), "picture").pixels
-    probabilities = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
-    return Answer(probabilities.index(max(probabilities)), probabilities, pixels.round().astype(int).tolist())
+    picture, probabilities = recognising.recognise(classifier, io.BytesIO(content), "picture")
+    seen = picture.pixels.round().astype(int).tolist()
+    return Answer(probabilities.index(max(probabilities)), probabilities, seen)
 
 
 async def _explain(_: Request, error: Exception) -> JSONResponse:

@@ -48,7 +48,7 @@ class Visit:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} {message.location}")
 
     def stroke(self, *points: tuple[float, float], lift: bool = True) -> None:
         """Draw with the mouse through points from 0 to 1, right and down."""

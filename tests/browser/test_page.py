@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Route, expect
 
 from mnist_pipeline import pictures, predicting
@@ -92,6 +92,24 @@ def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, buil
     visit.stroke(*SEVEN)  # begins a new drawing
     visit.page.keyboard.press("Control+z")
     assert visit.percents() == _expected(built, "plain", seen)
+
+
+def test_a_large_photo_is_made_smaller_before_it_is_sent(visit: Visit, tmp_path: Path) -> None:
+    photo = Image.new("RGB", (4000, 3000), (230, 220, 200))
+    ImageDraw.Draw(photo).line([(1500, 700), (2400, 700), (1900, 2200)], fill=(30, 30, 80), width=150, joint="curve")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # lies on its side; upright it is higher than wide
+    photo.save(tmp_path / "photo.jpg", exif=turned)
+    visit.page.evaluate(
+        """() => {
+            const ask = window.fetch;
+            window.fetch = (to, how) => { window.sent = how?.body; return ask(to, how); };
+        }"""
+    )
+    visit.drop((tmp_path / "photo.jpg").read_bytes(), "photo.jpg", "image/jpeg")
+    assert len(visit.percents()) == 10
+    size = "createImageBitmap(window.sent).then((picture) => [picture.width, picture.height])"
+    assert visit.page.evaluate(size) == [420, 560]
 
 
 def test_the_button_opens_a_picture(visit: Visit, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 const SIZE = 560, WIDTH = 44, STEP = 14; // of the board, in its own pixels
 const SENT = 168; // pixels: six for each that the network sees; more would only cost time
 const LARGEST = 20_000_000; // bytes
+const PHOTO = 560; // pixels: the longer side of a photo as it is sent; in whole it would take three times as long
 const SILENT = "No answer from the server. Is mnist app still running?";
 const $ = (id) => document.getElementById(id);
 const board = $("board"), pen = $("pen"), ink = board.getContext("2d", { willReadFrequently: true });
@@ -156,10 +157,22 @@ async function open(file) {
   if (file.size > LARGEST) return complain(`${file.name}: expected at most 20 MB, found ${megabytes} MB`);
   try {
     const body = new Blob([await file.arrayBuffer()], { type: file.type }); // the file may change or go away later
-    put({ kind: "picture", name: file.name, body, bitmap: await createImageBitmap(body).catch(() => null) });
+    const bitmap = await createImageBitmap(body).catch(() => null);
+    put({ kind: "picture", name: file.name, body: await reduced(bitmap) ?? body, bitmap });
   } catch {
     complain(`${file.name}: can't be read; is it a folder?`);
   }
+}
+
+function reduced(bitmap) { // a large picture, upright, as a smaller PNG; null for others, which are sent as they are
+  const scale = PHOTO / Math.max(bitmap?.width ?? 0, bitmap?.height ?? 0);
+  if (scale >= 1) return null;
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: bitmap.width * scale, height: bitmap.height * scale });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
 $("file").addEventListener("change", ({ target }) => {
