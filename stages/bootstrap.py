@@ -47,11 +47,16 @@ if "DVC_STAGE" in os.environ:  # not when it was started by hand
 
 def run(main: Callable[..., None]) -> None:
     """Call a stage's main function; an error that a user can mend ends in its message and exit code 1."""
-    from mnist_pipeline.errors import PipelineError
+    from mnist_pipeline.errors import PipelineError, refusal
 
     try:
         main(*sys.argv[1:])
     except PipelineError as error:
         sys.exit("error: " + str(error))
+    except OSError as error:
+        explained = refusal(error)
+        if explained is None:
+            raise
+        sys.exit("error: " + explained)
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -23,7 +23,7 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from mnist_pipeline import paths, rwlocks
 from mnist_pipeline.booking import Booking
 from mnist_pipeline.commands import Commands, Ran
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.errors import PipelineError, refusal
 from mnist_pipeline.scheduling import Scheduler, Work
 
 
@@ -177,4 +177,4 @@ class Pipeline(Work[Ran]):
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return refusal(error) or " ".join(str(error).split())

@@ -33,7 +33,7 @@ has done it and without. {ONCE}."""
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server; tests keep apart by the name of the data set."""
     running = Server(tmp_path_factory.mktemp("server"))
     running.start()
@@ -92,11 +92,11 @@ def test_at_once_in_one_repository(built: Path, tmp_path: Path, full: bool, reco
     record("Publish: at once into a fresh SQLite store", TOGETHER, [{"publishers": count, "lost or twice": 0}])
 
 
-def test_at_once_to_one_server(server: Server, built: Path, tmp_path: Path, full: bool, record: Write) -> None:
+def test_at_once_to_one_server(tracking: Server, built: Path, tmp_path: Path, full: bool, record: Write) -> None:
     count = 6 if full else 3
     places = [_copy(built, tmp_path / f"project{number}", "together") for number in range(count)]
-    _publish_together(places, MLFLOW_TRACKING_URI=server.address)
-    _assert_once(server.address, places[0], "together")
+    _publish_together(places, MLFLOW_TRACKING_URI=tracking.address)
+    _assert_once(tracking.address, places[0], "together")
     record("Publish: at once to a server", TOGETHER, [{"publishers": count, "lost or twice": 0}])
 
 
@@ -116,21 +116,21 @@ def test_killed_halfway(built: Path, tmp_path: Path, seconds: float, full: bool,
 
 
 def test_a_server_killed_halfway(
-    server: Server, built: Path, tmp_path: Path, seconds: float, full: bool, record: Write
+    tracking: Server, built: Path, tmp_path: Path, seconds: float, full: bool, record: Write
 ) -> None:
     wanted, chance, place = 10 if full else 1, random.Random(0), _copy(built, tmp_path / "project", "cut")  # noqa: S311
     cut = 0
     for _ in range(wanted):
-        process = _start(place, MLFLOW_TRACKING_URI=server.address)
+        process = _start(place, MLFLOW_TRACKING_URI=tracking.address)
         time.sleep(seconds * chance.uniform(0.3, 1.0))
-        server.kill()
+        tracking.kill()
         output, _ = process.communicate(timeout=300)
-        server.start()
+        tracking.start()
         assert process.returncode in (0, 1), output
-        assert process.returncode == 0 or _is_one_clear_line(output, server.address), output
+        assert process.returncode == 0 or _is_one_clear_line(output, tracking.address), output
         cut += process.returncode != 0
-    place.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
-    _assert_once(server.address, place, "cut")
+    place.run(*PUBLISH, MLFLOW_TRACKING_URI=tracking.address)
+    _assert_once(tracking.address, place, "cut")
     record("Publish: server killed", SERVER_KILLED, [{"killed": wanted, "cut short": cut, "lost or twice": 0}])
 
 
@@ -140,15 +140,15 @@ def _is_one_clear_line(output: str, address: str) -> bool:
 
 
 def test_a_server_that_answers_500_to_every_third_request(
-    server: Server, built: Path, tmp_path: Path, full: bool, record: Write
+    tracking: Server, built: Path, tmp_path: Path, full: bool, record: Write
 ) -> None:
     rows = []
     for number in range(3 if full else 1):
         place = _copy(built, tmp_path / f"project{number}", f"failing{number}")
-        with failing.before(server.address) as proxy:
+        with failing.before(tracking.address) as proxy:
             output = place.run(*PUBLISH, MLFLOW_TRACKING_URI=proxy.address)
         assert "Traceback" not in output
-        _assert_once(server.address, place, f"failing{number}")
+        _assert_once(tracking.address, place, f"failing{number}")
         done, refused = proxy.done_and_failed, proxy.not_done_and_failed
         rows.append({"requests": proxy.requests, "500, done": done, "500, not done": refused, "lost or twice": 0})
     record("Publish: a server that answers 500", FAILING, rows)
