@@ -1,6 +1,7 @@
 """Imported first by every stage: this tree's own `src` goes to the head of the path, whatever is installed elsewhere.
 
-Kept to syntax and modules that any Python 3 has, since it has to answer when the wrong `python3` runs it.
+It also ends the stage when the DVC or the `mnist repro` that started it was killed. Kept to syntax and modules that any
+Python 3 has, since it has to answer when the wrong `python3` runs it.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 
+PARENT = os.getppid()
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEEDED = ("torch", "pydantic", "ruamel", "safetensors", "pandas")
 
@@ -22,13 +26,37 @@ if sys.version_info[:2] != (3, 11) or not all(map(importlib.util.find_spec, NEED
 sys.path.insert(0, os.path.join(ROOT, "src"))
 
 
+def is_started_by(parent: int) -> bool:
+    """Whether that process is still our parent and of our group, as what DVC starts is; who adopts orphans is not."""
+    try:
+        return os.getppid() == parent and os.getpgid(parent) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _end_with_the_runner() -> None:
+    """Nobody would book what an orphan makes, and the next `mnist repro` would start another one beside it."""
+    while is_started_by(PARENT):
+        time.sleep(0.2)
+    os._exit(1)  # at once, whatever the main thread is doing, and silent: writing to where the runner read may block
+
+
+if "DVC_STAGE" in os.environ:  # not when it was started by hand
+    threading.Thread(target=_end_with_the_runner, daemon=True).start()
+
+
 def run(main: Callable[..., None]) -> None:
     """Call a stage's main function; an error that a user can mend ends in its message and exit code 1."""
-    from mnist_pipeline.errors import PipelineError
+    from mnist_pipeline.errors import PipelineError, refusal
 
     try:
         main(*sys.argv[1:])
     except PipelineError as error:
         sys.exit("error: " + str(error))
+    except OSError as error:
+        explained = refusal(error)
+        if explained is None:
+            raise
+        sys.exit("error: " + explained)
     except KeyboardInterrupt:
         sys.exit("interrupted")

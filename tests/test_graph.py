@@ -68,6 +68,12 @@ def test_deps_are_the_import_closure(folder: str, stage: str) -> None:
 
 
 @pytest.mark.parametrize(("folder", "stage"), CASES)
+def test_no_shell_stays_between_dvc_and_a_stage(folder: str, stage: str) -> None:
+    """It would outlive DVC, and the stage would go on: not every shell gives way to its last command by itself."""
+    assert _definition(folder, stage)["cmd"].startswith("exec python3 ")
+
+
+@pytest.mark.parametrize(("folder", "stage"), CASES)
 def test_params_are_what_the_stage_reads(folder: str, stage: str) -> None:
     listed = {key.split(".")[0] for key in _definition(folder, stage)["params"]}
     assert listed == _reads(stage)

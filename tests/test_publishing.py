@@ -144,14 +144,24 @@ client = mlflow.MlflowClient()
 first = client.get_model_version("tiny", "1")
 run = client.create_run(client.get_run(first.run_id).info.experiment_id, tags={"content": first.tags["content"]})
 client.create_model_version("tiny", source=first.source, run_id=run.info.run_id, tags=first.tags)
+client.create_run(run.info.experiment_id, tags={"content": first.tags["content"]})
+client.create_logged_model(run.info.experiment_id, "plain", source_run_id=first.run_id)
 """
 
 
 def test_of_two_versions_with_the_same_content_the_lower_stays(project: Repository) -> None:
+    """And no run or model of this content that no version came of: somebody was killed, or a request was repeated."""
     project.run("mnist", "publish")
     project.run(sys.executable, "-W", "ignore", "-c", DOUBLED)
-    assert project.published() == WHOLE | {"unfinished": 1, "versions": 3}
+    assert project.published() == WHOLE | {"unfinished": 2, "versions": 3}
+    assert _logged(project) == 3
     project.run("mnist", "publish")
     assert project.published() == WHOLE
+    assert _logged(project) == 2
     live = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY version"
     assert project.query(live) == [(1,), (2,)]
+
+
+def _logged(project: Repository) -> int:
+    """How many models there are, whole or not."""
+    return len(project.query("SELECT model_id FROM logged_models WHERE lifecycle_stage = 'active'"))

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 from mnist_pipeline import networks
@@ -31,8 +32,8 @@ def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, car
     temporary = folder.with_name(folder.name + ".part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    save_file(network_tensors(network), temporary / WEIGHTS)
-    save_file(optimizer_tensors(optimizer), temporary / OPTIMIZER)
+    (temporary / WEIGHTS).write_bytes(serialized(network_tensors(network)))
+    (temporary / OPTIMIZER).write_bytes(serialized(optimizer_tensors(optimizer)))
     write_json(temporary / OPTIMIZER_GROUPS, optimizer.state_dict()["param_groups"])
     write_json(temporary / CARD, card.model_dump(mode="json"))
     shutil.rmtree(folder, ignore_errors=True)

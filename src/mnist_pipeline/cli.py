@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_pipeline import cli_models
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.errors import PipelineError, refusal
 
 if TYPE_CHECKING:
     from mnist_pipeline.params import Params
@@ -142,5 +142,10 @@ def main() -> None:
         app()
     except PipelineError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        explained = refusal(error)
+        if explained is None:
+            raise
+        sys.exit(f"error: {explained}")
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -1,5 +1,28 @@
-"""The one exception that this project raises on purpose."""
+"""The one exception that this project raises on purpose, and words for what the machine refuses."""
+
+import errno
+from pathlib import Path
+
+FULL, PROTECTED = "make space on that disk", "make it writable"
+REFUSALS = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: PROTECTED,
+    errno.EACCES: PROTECTED,
+    errno.EPERM: PROTECTED,
+}
 
 
 class PipelineError(Exception):
     """Something a user can cause or mend: the message says what, where, expected, found, what to do."""
+
+
+def refusal(error: BaseException) -> str | None:
+    """One line on a full disk or on a file that may not be written; None for every other failure."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in REFUSALS:
+            place = cause.filename if cause.filename is not None else f"a file below {Path.cwd()}"
+            return f"{place}: {cause.strerror}; {REFUSALS[cause.errno]}, then run this again"
+        cause = cause.__cause__ or cause.__context__
+    return None

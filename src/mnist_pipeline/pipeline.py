@@ -8,22 +8,22 @@ a test holds the lock file of both ways against each other.
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.lock import LockError
+from dvc.lock import LockError, make_lock
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
-from dvc.rwlock import rwlock
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
-from dvc.utils.serialize import load_yaml, modify_yaml
 
-from mnist_pipeline import paths
+from mnist_pipeline import paths, rwlocks
+from mnist_pipeline.booking import Booking
 from mnist_pipeline.commands import Commands, Ran
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.errors import PipelineError, refusal
 from mnist_pipeline.scheduling import Scheduler, Work
 
 
@@ -36,7 +36,7 @@ def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
     try:
         with Repo() as repo:
             pipeline = Pipeline(repo)
-            with pipeline.ordered_lock(), pipeline.commands.stopping(), pipeline.unlocking():
+            with closing(pipeline.booking), pipeline.commands.stopping(), pipeline.unlocking():
                 undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
     except DvcException as error:
         raise PipelineError(f"DVC: {_one_line(error)}") from error
@@ -52,6 +52,9 @@ class Pipeline(Work[Ran]):
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo
+        temporary = Path(repo.tmp_dir)
+        with make_lock(str(temporary / RWLOCK_LOCK), repo.tmp_dir):
+            rwlocks.mend(temporary / RWLOCK_FILE)
         with repo.lock:
             graph = repo.index.graph
             stages = [stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"]
@@ -64,7 +67,7 @@ class Pipeline(Work[Ran]):
         self.commands = Commands(paths.LOGS)
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
-        self.changed_lock = False
+        self.booking = Booking(Path("dvc.lock"), self.stages, temporary, self._write_entry)
         self.core_seconds: dict[str, float] = {}
 
     def begin(self, name: str) -> Callable[[], Ran] | None:
@@ -77,9 +80,10 @@ class Pipeline(Work[Ran]):
 
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         stage = self.stages[name]
-        with self._booking():
+        with self._locking():
             if not stage.changed():
                 self._say(f"{name:24} unchanged")
+                self.booking.settle(name, changed=False)
                 return None
             missing = [str(dep) for dep in stage.deps if not dep.exists]
             if missing:
@@ -103,7 +107,7 @@ class Pipeline(Work[Ran]):
         if ran.code != 0:
             return self._fail(name, f"with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
         try:
-            with self._booking():
+            with self._locking():
                 if self._inputs(self.stages[name]) != self.inputs[name]:
                     return self._fail(name, "since its inputs changed while it ran; run it again")
                 self._save(self.stages[name])
@@ -126,7 +130,7 @@ class Pipeline(Work[Ran]):
             print(f"running: {', '.join(self.locks)}", end="", flush=True)
 
     @contextmanager
-    def _booking(self) -> Iterator[None]:
+    def _locking(self) -> Iterator[None]:
         """DVC's lock, held only between commands, as DVC itself does; another process may hold it for a moment."""
         with ExitStack() as stack:
             for attempt in range(10):
@@ -136,7 +140,7 @@ class Pipeline(Work[Ran]):
                 except LockError:
                     if attempt == 9:
                         raise
-            stack.enter_context(self.repo.scm_context(quiet=True))
+            stack.enter_context(self.repo.scm_context(autostage=False, quiet=True))
             yield
 
     def _lock_outputs(self, stage: Any) -> ExitStack:
@@ -154,8 +158,13 @@ class Pipeline(Work[Ran]):
         uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
         stage.save(run_cache=not uncached)
         stage.commit()
-        stage.dump(update_pipeline=False)
-        self.changed_lock = True
+        self.booking.settle(stage.addressing, changed=True)
+
+    def _write_entry(self, name: str, path: Path) -> None:
+        """Let DVC write the entry of a stage into this file instead of dvc.lock."""
+        lockfile = self.stages[name].dvcfile._lockfile
+        lockfile.path = str(path)
+        lockfile.dump(self.stages[name])
 
     @contextmanager
     def unlocking(self) -> Iterator[None]:
@@ -166,25 +175,6 @@ class Pipeline(Work[Ran]):
             for lock in self.locks.values():
                 lock.close()
 
-    @contextmanager
-    def ordered_lock(self) -> Iterator[None]:
-        """Leave the entries of dvc.lock in the order that `dvc repro` gives them, not as the stages happened to end."""
-        lock = Path("dvc.lock")
-        before = list(load_yaml(str(lock)).get("stages", {})) if lock.exists() else []
-        try:
-            yield
-        finally:
-            if self.changed_lock:
-                _sort(lock, [*before, *(name for name in self.stages if name not in before)])
-
-
-def _sort(lock: Path, order: list[str]) -> None:
-    with modify_yaml(str(lock)) as content:
-        entries = content["stages"]
-        for name in order:
-            if name in entries:
-                entries[name] = entries.pop(name)
-
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return refusal(error) or " ".join(str(error).split())

@@ -54,11 +54,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(401, {"WWW-Authenticate": 'Basic realm="MLflow"'}, b"who are you?")
             return
         self.gate.passed += 1
-        connection = HTTPConnection(self.behind, timeout=60)
-        connection.request(self.command, self.path, body or None, _kept(self.headers))
-        answer = connection.getresponse()
-        self._answer(answer.status, _kept(answer.headers), answer.read())
-        connection.close()
+        self._answer(*pass_on(self, self.behind, body))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
 
@@ -71,6 +67,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def pass_on(request: BaseHTTPRequestHandler, behind: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send a request on to the host `behind`; returns status, headers and body of its answer."""
+    connection = HTTPConnection(behind, timeout=60)
+    connection.request(request.command, request.path, body or None, _kept(request.headers))
+    answer = connection.getresponse()
+    try:
+        return answer.status, _kept(answer.headers), answer.read()
+    finally:
+        connection.close()
 
 
 def _kept(headers: Message) -> dict[str, str]:

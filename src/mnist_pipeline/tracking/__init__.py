@@ -3,6 +3,7 @@
 connection  a client of the store
 versions    what the registry holds
 publishing  one run and one version for each model and content
+doubles     what several made of one content
 champion    who bears the alias, who bore it, and why
 pulling     a registered model as a folder of files
 relocation  a store that moved

@@ -1,11 +1,11 @@
 """What DVC built, put into MLflow: one run and one registered version for each model and content, and a champion.
 
 Everything is found again by its content (the md5s in dvc.lock) before it is made, so that a second call adds nothing
-and a call after a crash completes what is missing. Nothing locks a server that is shared: of two that publish the same
-content at once the lower version stays, and whoever sees the other takes it away.
+and a call after a crash completes what is missing. Nothing locks a server that is shared: of several that publish the
+same content at once the lowest version stays, and whoever sees others takes them away; who loses a run that way finds
+the version that stayed.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -21,7 +21,7 @@ from mlflow.types import Schema, TensorSpec
 from mnist_pipeline import checkpoints, lockfile, networks, paths, predicting, record, reporting, store
 from mnist_pipeline.election import Version
 from mnist_pipeline.record import Record
-from mnist_pipeline.tracking import champion, versions
+from mnist_pipeline.tracking import champion, doubles, versions
 from mnist_pipeline.tracking.connection import artifacts, connection, insist
 
 COMPLETE = "complete"
@@ -54,6 +54,15 @@ def _say_what_was_not_compared(published: list[Version], holder: Version | None)
 
 
 def _publish_one(client: MlflowClient, record: Record) -> Version:
+    try:
+        return _complete(client, record)
+    except MlflowException:
+        if _find(client, record) is None:
+            raise
+        return _complete(client, record)  # somebody else was quicker, and took away what this one was writing to
+
+
+def _complete(client: MlflowClient, record: Record) -> Version:
     version = _find(client, record)
     run_id = version.run_id if version else _find_or_create_run(client, record)
     if client.get_run(run_id).data.tags.get(COMPLETE) != "true":
@@ -63,7 +72,7 @@ def _publish_one(client: MlflowClient, record: Record) -> Version:
     _complete_tags(client, version, record)
     if client.get_run(run_id).info.status != "FINISHED":
         client.set_terminated(run_id)
-    return _settle(client, record)
+    return doubles.remove(client, version.name, record.content)
 
 
 def _complete_tags(client: MlflowClient, version: Version, record: Record) -> None:
@@ -79,9 +88,9 @@ def _find(client: MlflowClient, record: Record) -> Version | None:
 
 def _find_or_create_run(client: MlflowClient, record: Record) -> str:
     experiment_id = _experiment(client, record.data_name)
-    found = client.search_runs([experiment_id], f"tags.content = '{record.content}'", order_by=["start_time ASC"])
+    found = doubles.runs(client, experiment_id, record.content)
     if found:
-        return str(found[0].info.run_id)
+        return found[0]
     tags = record.tags | {"content": record.content}
     return str(client.create_run(experiment_id, run_name=record.model, tags=tags).info.run_id)
 
@@ -157,24 +166,3 @@ def _register(client: MlflowClient, run_id: str, model_id: str, record: Record) 
     )
     print(f"{record.model}: registered as {name} version {made.version}", flush=True)
     return Version(name, int(made.version), run_id, model_id, False, tags)
-
-
-def _settle(client: MlflowClient, record: Record) -> Version:
-    """Leave one version of this content, the lowest; the others come from those that published it at once."""
-    same = [one for one in versions.all_of(client, record.data_name) if one.content == record.content]
-    kept = same[0]
-    for double in same[1:]:
-        _unless_gone(client.delete_model_version, double.name, str(double.number))
-        if double.model_id != kept.model_id:
-            _unless_gone(client.delete_logged_model, double.model_id)
-        if double.run_id != kept.run_id:
-            _unless_gone(client.delete_run, double.run_id)
-    return kept
-
-
-def _unless_gone(delete: Callable[..., None], *what: str) -> None:
-    try:
-        delete(*what)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # somebody else tidied up
-            raise

@@ -1,0 +1,112 @@
+"""Each stage on a disk that is full, and where nothing may be written: one clear line, and no harm done."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults import disks, whole
+from tests.faults.conftest import Write
+from tests.repository import Repository, environment
+
+pytestmark = pytest.mark.faults
+MEBIBYTES = 48
+OUTPUTS = {
+    "download": ["data/raw"],
+    "verify": ["data/idx", "metrics/data.json", "results/data"],
+    "train@plain": ["models/plain", "results/train/plain"],
+    "evaluate@plain": ["results/test/plain", "metrics/models/plain.json"],
+    "report": ["results/summary", "metrics/summary.json"],
+    "publish": [".mlflow"],
+}
+NOT_WRITABLE = {
+    ".": "report",
+    ".dvc/cache": "evaluate@plain",
+    ".dvc/tmp": "report",
+    ".mlflow": "publish",
+    "data": "download",
+    "metrics": "evaluate@plain",
+    "models": "train@plain",
+    "results": "verify",
+}
+FULL = r"(No space left on device|disk is full).*make space"
+READ_ONLY = r"(Read-only file system|readonly database).*make it writable"
+FULL_TEXT = """\
+`mnist repro` of a small pipeline on a file system in memory, where one stage is still to run and there is room for
+that part of its outputs, of which DVC keeps a copy. Each failure was said in a line that names the cause and what to
+do, with no traceback. Then room was made, `mnist repro` ran once more, and dvc.lock, every output and the store were
+as undisturbed."""
+READ_ONLY_TEXT = """\
+The same with a folder mounted read-only, by root, instead of a full disk, and writable again before the second run."""
+
+
+@pytest.mark.parametrize("stage", OUTPUTS)
+def test_a_full_disk(stage: str, built: Path, tmp_path: Path, full: bool, record: Write) -> None:
+    rows = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0, 1.5) if full else (0.5,):
+        with disks.small(tmp_path / str(share), MEBIBYTES) as disk:
+            place = _without(stage, built, disk / "project")
+            with disks.full(disk, int(share * _size(built, stage))):
+                failed = _fails_clearly(place, stage, built, FULL)
+            _assert_completes(place, stage, built)
+        outcome = "failed clearly" if failed else "went through"
+        rows.append({"room for": f"{share:.0%}", "it": outcome, "not as undisturbed afterwards": 0})
+    assert rows[0]["it"] == "failed clearly"
+    record(f"Disk full: {stage}", FULL_TEXT, rows)
+
+
+@pytest.mark.parametrize("folder", NOT_WRITABLE)
+def test_a_read_only_folder(folder: str, built: Path, tmp_path: Path, record: Write) -> None:
+    stage = NOT_WRITABLE[folder]
+    place = _without(stage, built, tmp_path / "project")
+    (place.path / folder).mkdir(exist_ok=True)
+    with disks.read_only(place.path / folder):
+        assert _fails_clearly(place, stage, built, READ_ONLY)
+    _assert_completes(place, stage, built)
+    row = {"stage to run": stage, "it": "failed clearly", "not as undisturbed afterwards": 0}
+    record(f"Read-only: {folder}", READ_ONLY_TEXT, [row])
+
+
+def _without(stage: str, built: Path, target: Path) -> Repository:
+    """A copy in which that stage has nothing to show any more, and DVC's cache nothing to restore."""
+    place = Repository(target)
+    shutil.copytree(built, target, ignore=shutil.ignore_patterns("cache", "output.txt", "tmp"))
+    for path in (target / output for output in OUTPUTS[stage]):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return place
+
+
+def _size(built: Path, stage: str) -> int:
+    """What a stage writes, in bytes of whole pages."""
+    places = [built / output for output in OUTPUTS[stage]]
+    paths = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+    return sum(-(-path.stat().st_size // disks.PAGE) * disks.PAGE for path in paths)
+
+
+def _repro(place: Repository, stage: str, built: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the stage; unless it is `publish` itself, everything is published already, to the store of `built`."""
+    store = {} if stage == "publish" else {"MLFLOW_TRACKING_URI": f"sqlite:///{built}/.mlflow/mlflow.db"}
+    return subprocess.run(
+        ["mnist", "repro"], cwd=place.path, env=environment(**store), capture_output=True, text=True, check=False
+    )
+
+
+def _fails_clearly(place: Repository, stage: str, built: Path, why: str) -> bool:
+    """Whether it failed; then in words, and not with a traceback."""
+    done = _repro(place, stage, built)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 or (re.search(why, output) and "Traceback" not in output), output
+    return done.returncode != 0
+
+
+def _assert_completes(place: Repository, stage: str, built: Path) -> None:
+    done = _repro(place, stage, built)
+    assert done.returncode == 0, done.stdout + done.stderr
+    whole.assert_built(place, Repository(built))
+    if stage == "publish":
+        whole.assert_published(place, Repository(built))

@@ -1,0 +1,49 @@
+"""What every stage imports first: with it, a stage ends when the process that started it was killed."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.repository import ROOT, environment
+
+IMPORT = f"import sys, time; sys.path.insert(0, {str(ROOT / 'stages')!r}); import bootstrap; "
+TRAINING = IMPORT + "print('started', flush=True); time.sleep(600)"
+LATE = "import sys; print('started', flush=True); sys.stdin.read(); " + IMPORT + "time.sleep(600)"
+RUNNER = """
+import os, subprocess, sys
+command = ["sh", "-c", 'exec "$@"', "sh", sys.executable, "-c", sys.argv[1]]
+reading, writing = os.pipe()
+subprocess.run(command, stdin=reading, env=os.environ | {"DVC_STAGE": "train@small"}, check=False)
+"""
+
+
+@contextmanager
+def runner(stage: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has started a stage, as DVC does, and waits for it; both write to one pipe."""
+    command = [sys.executable, "-c", RUNNER, stage]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "started\n"
+        yield running
+
+
+@pytest.mark.parametrize("stage", [TRAINING, LATE])
+def test_a_stage_ends_when_its_runner_is_killed(stage: str) -> None:
+    """Also one that had not even looked for its runner; only when the stage is gone, too, does its pipe end."""
+    with runner(stage) as running:
+        running.kill()
+        rest, _ = running.communicate(timeout=60)
+    assert (rest, running.returncode) == ("", -signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("variables", "threads"), [({}, 1), ({"DVC_STAGE": "train@small"}, 2)])
+def test_a_stage_that_was_started_by_hand_watches_nobody(variables: dict[str, str], threads: int) -> None:
+    command = [sys.executable, "-c", IMPORT + "import threading; print(threading.active_count())"]
+    done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, check=True)
+    assert int(done.stdout) == threads

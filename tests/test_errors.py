@@ -1,0 +1,41 @@
+"""What the machine refuses is said in one line; every other failure keeps its traceback."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline.errors import refusal
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "make space on that disk"), (errno.EROFS, "make it writable"), (errno.EACCES, "make it writable")],
+)
+def test_a_refusal_says_what_where_and_what_to_do(number: int, advice: str) -> None:
+    error = OSError(number, os.strerror(number), "models/small")
+    assert refusal(error) == f"models/small: {os.strerror(number)}; {advice}, then run this again"
+
+
+def test_a_real_full_disk_names_at_least_the_folder() -> None:
+    with pytest.raises(OSError, match="No space") as full, Path("/dev/full").open("w") as stream:
+        stream.write("one byte too many")
+    assert refusal(full.value) == (
+        f"a file below {Path.cwd()}: No space left on device; make space on that disk, then run this again"
+    )
+
+
+def test_what_another_error_hides_is_found() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device", "cache")
+        except OSError as error:
+            raise RuntimeError("transfer failed") from error
+    except RuntimeError as outer:
+        assert str(refusal(outer)).startswith("cache: No space left on device")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "missing", "x"), ValueError("No space"), OSError()])
+def test_anything_else_is_none(error: Exception) -> None:
+    assert refusal(error) is None
