@@ -53,13 +53,17 @@ def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ("models.small.optimizer", ADAM | {"learning_rate": -1}, "models.small.optimizer.learning_rate: found -1, "),
         ("models.small.optimizer", ADAM | {"learning_rate": float("nan")}, ".learning_rate: found nan, expected: "),
         ("models.small.scaling.mean", float("inf"), "models.small.scaling.mean: found inf, expected: "),
-        ("models.small.optimizer", ADAM | {"name": "adan"}, "models.small.optimizer: found {'name': 'adan'"),
+        (
+            "models.small.optimizer",
+            ADAM | {"name": "adan"},
+            "models.small.optimizer: found {'learning_rate': 0.01, 'name': 'adan'",
+        ),
         ("models.small.optimizer", ADAM | {"betas": [0.9, 1.0]}, "models.small.optimizer.betas.1: found 1.0, "),
         ("models.small.optimizer", {"name": "adamw"}, "key models.small.optimizer.learning_rate is missing"),
         (
             "models.small.optimizer",
             {"name": "sgd", "learning_rate": 0.1, "nesterov": True},
-            "models.small.optimizer: found {'name': 'sgd', 'learning_rate': 0.1, 'nesterov': True}, "
+            "models.small.optimizer: found {'learning_rate': 0.1, 'name': 'sgd', 'nesterov': True}, "
             "expected: Value error, nesterov needs a momentum above 0",
         ),
         ("models.small.options", {"hidden": [1]}, "models.small.options.hidden: found [1], expected: "),

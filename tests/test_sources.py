@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import sources
+from mnist_pipeline import fetching, sources
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Data, Params
 from tests import mirror, synthetic
@@ -101,7 +101,7 @@ def test_a_source_that_answers_wrongly_is_asked_again(settings: Params, publishe
 def test_a_source_that_never_answers_is_given_up(
     deaf: socket.socket, settings: Params, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(fetching, "READ_SECONDS", 0.05)
     deaf.listen()
     served = sources.download(asking(settings, address(deaf), str(published)), tmp_path)
     assert set(served.values()) == {str(published)}
