@@ -58,7 +58,7 @@ def _from_first(sources: list[str], file: DataFile, folder: Path, most: int, unr
         except UNREACHABLE as error:
             reasons[source] = unreachable[source] = f"can't be reached: {_root_cause(error)}"
         except (requests.RequestException, OSError, ValueError, PipelineError) as error:
-            reasons[source] = str(error)
+            reasons[source] = _in_one_line(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())
     raise PipelineError(
@@ -104,4 +104,8 @@ def local_path(source: str) -> Path:
 def _root_cause(error: BaseException) -> str:
     while error.__context__ is not None:
         error = error.__context__
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {_in_one_line(error)}"
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
