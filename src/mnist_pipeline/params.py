@@ -38,9 +38,11 @@ class DataFiles(Strict):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        names = [file.file for _, file in self]
-        if len(set(names)) < len(names):
-            raise ValueError("four files of different names; testing on the training images would prove nothing")
+        roles: dict[str, str] = {}
+        for role, file in self:
+            other = roles.setdefault(file.file, role)
+            if other != role:
+                raise ValueError(f"four files, but {other}.file and {role}.file are the same")
         return self
 
 

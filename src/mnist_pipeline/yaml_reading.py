@@ -52,10 +52,10 @@ def read(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", YAMLWarning)  # an anchor given twice, a number that YAML 1.1 reads as text
-            return yaml.load(path)
+            return yaml.load(path.read_text(encoding="utf-8"))  # as DVC opens it
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
-    except (OSError, YAMLError, YAMLWarning) as error:
+    except (OSError, ValueError, TypeError, YAMLError, YAMLWarning) as error:
         raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise PipelineError(f"{path}: not valid YAML: nested too deeply") from None
@@ -67,17 +67,22 @@ def explain(error: ValidationError, content: Any, known: Collection[str]) -> str
 
 
 def _clause(error: Any, key: str, known: Collection[str]) -> str:
+    if error["type"].startswith("union_tag"):  # which of several models it is, a key inside says
+        name = error["ctx"]["discriminator"].strip("'")
+        error, key = error | {"input": error["input"].get(name)}, f"{key}.{name}"
     if error["type"] == "extra_forbidden":
         return f"unknown key {key} (value {_SHOWN.repr(error['input'])}){_nearest(str(error['loc'][-1]), known)}"
-    if error["type"] == "missing":
+    if error["type"] in ("missing", "union_tag_not_found"):
         return f"key {key} is missing"
     return f"{key}: found {_SHOWN.repr(error['input'])}, expected: {error['msg']}"
 
 
 def _key(error: Any, content: Any) -> str:
     """The key as it stands in the file, without what pydantic adds to it: which of several types it tried."""
-    key = []
-    for part in error["loc"]:
+    way, key = list(error["loc"]), []
+    if error["type"] == "invalid_key" or way[-1:] == ["[key]"]:  # what is wrong is the key, which may be no text
+        way = [*(way[:-2] if way[-1] == "[key]" else way[:-1]), error["input"]]
+    for part in way:
         inside = {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
         if isinstance(content, list) and isinstance(part, int):
             content = content[part]
