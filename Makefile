@@ -68,7 +68,7 @@ $(READY): requirements.lock pyproject.toml
 ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
 	@test -n "$$MLFLOW_TRACKING_URI" || test -e .mlflow/mlflow.db || { echo "nothing is published yet: make repro"; exit 1; }
 	@mlflow ui --host 127.0.0.1 --port $(PORT) \
-	--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/.mlflow/mlflow.db}"
+	--backend-store-uri "$$(python -c 'from mnist_pipeline import store; print(store.address())')"
 
 lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra dev --python-version 3.11 \

@@ -45,6 +45,26 @@ def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ),
         ("split.zzz", None, "unknown key split.zzz (value None); remove it"),
         ("runtime.seed", 3, "unknown key runtime.seed (value 3); a key of this name belongs elsewhere"),
+        ("models.small.optimizer", {"learning_rate": 0.1}, "key models.small.optimizer.name is missing"),
+        ("split.a b\n", 1, r"unknown key split.'a b\n' (value 1); "),
+        ("seed", [[[[1] * 99] * 99] * 99] * 99, "seed: found [[["),
+        (
+            "models.small.epochs",
+            1e300,
+            "models.small.epochs: found 1e+300, expected: Input should be less than or equal ",
+        ),
+        (
+            "runtime.threads",
+            2**40,
+            "runtime.threads: found 1099511627776, expected: Input should be less than or equal",
+        ),
+        ("data.sources", [""], "data.sources.0: found '', expected: String should match pattern"),
+        ("data.files.test_labels", {"file": "a\0.gz"}, r"data.files.test_labels.file: found 'a\x00.gz', "),
+        (
+            "data.files.test_labels",
+            {"file": synthetic.FILES["test_images"]},
+            "expected: Value error, four files, but test_images.file and test_labels.file are the same",
+        ),
         ("seed", "1", "seed: found '1', expected: Input should be a valid integer"),
         ("seed", True, "seed: found True, expected: Input should be a valid integer"),
         ("models.small.epochs", "1", "models.small.epochs: found '1', expected: Input should be a valid number"),
@@ -53,13 +73,17 @@ def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ("models.small.optimizer", ADAM | {"learning_rate": -1}, "models.small.optimizer.learning_rate: found -1, "),
         ("models.small.optimizer", ADAM | {"learning_rate": float("nan")}, ".learning_rate: found nan, expected: "),
         ("models.small.scaling.mean", float("inf"), "models.small.scaling.mean: found inf, expected: "),
-        ("models.small.optimizer", ADAM | {"name": "adan"}, "models.small.optimizer: found {'name': 'adan'"),
+        (
+            "models.small.optimizer",
+            ADAM | {"name": "adan"},
+            "models.small.optimizer.name: found 'adan', expected: ",
+        ),
         ("models.small.optimizer", ADAM | {"betas": [0.9, 1.0]}, "models.small.optimizer.betas.1: found 1.0, "),
         ("models.small.optimizer", {"name": "adamw"}, "key models.small.optimizer.learning_rate is missing"),
         (
             "models.small.optimizer",
             {"name": "sgd", "learning_rate": 0.1, "nesterov": True},
-            "models.small.optimizer: found {'name': 'sgd', 'learning_rate': 0.1, 'nesterov': True}, "
+            "models.small.optimizer: found {'learning_rate': 0.1, 'name': 'sgd', 'nesterov': True}, "
             "expected: Value error, nesterov needs a momentum above 0",
         ),
         ("models.small.options", {"hidden": [1]}, "models.small.options.hidden: found [1], expected: "),
@@ -99,6 +123,17 @@ def test_several_wrong_entries_are_all_named(content: dict[str, Any]) -> None:
         ("- seed", r"the file: found \['seed'\], expected: "),
         ("seed: [1", "not valid YAML: .*line 1"),
         ("seed: 1\nseed: 2\n", "not valid YAML: .*duplicate key"),
+        ("seed: &a 1\nsplit: &a 2\n", "not valid YAML: .*duplicate anchor 'a'"),
+        ("seed: " + "[" * 3000, "not valid YAML: nested too deeply"),
+        ("seed: " + "9" * 5000, "seed: found '999.*' \\(.*digits"),
+        ("seed: 9223372036854775808", "seed: found '9223372036854775808' \\(more than 63 bits\\), expected: "),
+        ("seed: !!int x", "seed: found 'x' \\(invalid literal for int.*expected: "),
+        ("seed: !!bool x", "seed: found 'x' \\("),
+        ("seed: 2001-13-01", "seed: found '2001-13-01' \\(month must be in 1..12\\), expected: "),
+        ("models:\n  2001-12-01: 3", "models.2001-12-01: found datetime"),
+        ("true: 1", "True: found True, expected: Keys should be strings"),
+        ("? [[1]]\n: 2", "not valid YAML: "),
+        ("\ufeffseed: [", "not valid YAML: "),
     ],
 )
 def test_a_file_that_holds_no_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -108,6 +143,13 @@ def test_a_file_that_holds_no_mapping_is_refused(tmp_path: Path, text: str, mess
         params.load(path)
     assert str(raised.value).startswith(f"{path}: ")
     assert "\n" not in str(raised.value)
+
+
+def test_a_file_in_another_encoding_is_refused_as_dvc_would(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-16")
+    with pytest.raises(PipelineError, match="not valid YAML: 'utf-8' codec can't decode"):
+        params.load(path)
 
 
 def test_a_missing_file_says_where_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import sources
+from mnist_pipeline import fetching, sources
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Data, Params
 from tests import mirror, synthetic
+from tests.faults import servers
 
 NAMES = sorted(synthetic.FILES.values())
 
@@ -101,10 +102,45 @@ def test_a_source_that_answers_wrongly_is_asked_again(settings: Params, publishe
 def test_a_source_that_never_answers_is_given_up(
     deaf: socket.socket, settings: Params, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(fetching, "READ_SECONDS", 0.05)
     deaf.listen()
     served = sources.download(asking(settings, address(deaf), str(published)), tmp_path)
     assert set(served.values()) == {str(published)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (
+            servers.trickles,
+            "can't be reached: TimeoutError: too slow: expected an answer in 0.5 s, then 1048576 bytes a",
+        ),
+        (servers.never_stops, "size: expected at most "),
+        (servers.sends_a_page, "expected a gzip file, found one that begins with b'<!DOCTYPE html>"),
+        (servers.speaks_another_language, "can't be reached: BadStatusLine: 220 ready"),
+    ],
+)
+def test_an_answer_that_is_no_file_is_given_up(
+    answer: servers.Answer,
+    reason: str,
+    settings: Params,
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(fetching, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(fetching, "SLOWEST", 1 << 20)
+    with servers.serve(published, answer) as bad:
+        sources.download(asking(settings, bad, str(published)), tmp_path)
+    assert reason in capsys.readouterr().out.splitlines()[0]
+    assert_complete(tmp_path, published)
+
+
+def test_a_folder_that_cannot_be_made_is_named(settings: Params, tmp_path: Path) -> None:
+    (tmp_path / "raw").touch()
+    with pytest.raises(PipelineError, match=f"^{tmp_path / 'raw'}: can't be made, but the data is to be put there: "):
+        sources.download(settings.data, tmp_path / "raw")
 
 
 def test_the_error_names_the_file_and_every_source_with_its_reason(

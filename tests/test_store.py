@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from mnist_pipeline import files, paths, store
 
@@ -36,6 +37,14 @@ def test_the_store_is_in_the_real_repository_unless_the_environment_names_anothe
     assert store.database() == here / "real" / ".mlflow" / "mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert (store.address(), store.database()) == ("http://127.0.0.1:5000", None)
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "%20", "why?", "C#", "Zahlen & 数字"])
+def test_any_folder_can_hold_the_store(name: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / name).mkdir()
+    monkeypatch.chdir(here / name)
+    assert store.database() == here / name / ".mlflow" / "mlflow.db"
+    assert make_url(store.address()).database == str(here / name / ".mlflow" / "mlflow.db")
 
 
 def _publish(here: Path) -> None:

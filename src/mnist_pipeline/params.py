@@ -1,20 +1,16 @@
-"""params.yaml as strict, frozen models: whatever is read from here is known to be valid.
+"""params.yaml as strict, frozen models: whatever is read from here is known to be valid."""
 
-Read with YAML 1.2, as DVC reads it, so that both see the same values (`1e-3` is a number, `no` is a word).
-"""
-
-import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from mnist_pipeline import yaml_reading
 from mnist_pipeline.errors import PipelineError
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a file's name too
+Images = Annotated[int, Field(gt=0, lt=2**32)]  # as many as the format can count
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -28,7 +24,7 @@ class Strict(BaseModel):
 class DataFile(Strict):
     """One published `.gz` file; what is left out is not checked but recorded."""
 
-    file: Annotated[str, Field(pattern=r"^[^/\\]+\.gz$")]
+    file: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]+\.gz$", max_length=200)]
     bytes: int | None = Field(None, gt=0)
     sha256: Sha256 | None = None
     idx_sha256: Sha256 | None = None
@@ -40,14 +36,23 @@ class DataFiles(Strict):
     test_images: DataFile
     test_labels: DataFile
 
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        roles: dict[str, str] = {}
+        for role, file in self:
+            other = roles.setdefault(file.file, role)
+            if other != role:
+                raise ValueError(f"four files, but {other}.file and {role}.file are the same")
+        return self
+
 
 class Data(Strict):
     """A data set in MNIST's format: its files, how many images they hold, and where to get them, best source first."""
 
     name: Name
-    training: int = Field(gt=0)
-    test: int = Field(gt=0)
-    sources: list[str] = Field(min_length=1)
+    training: Images
+    test: Images
+    sources: list[Annotated[str, Field(pattern=r"^[^\x00-\x20][^\x00-\x1f]*$")]] = Field(min_length=1)
     files: DataFiles
 
 
@@ -65,7 +70,7 @@ class Runtime(Strict):
     """Device and threads; both decide the bits of a result."""
 
     device: Literal["cpu", "cuda", "mps"]
-    threads: int = Field(ge=1)
+    threads: int = Field(ge=1, le=1024)
 
     def default_jobs(self) -> int:
         """How many stages run at once: as many as have cores for their threads; one where they share an accelerator."""
@@ -147,7 +152,7 @@ class Recipe(Strict):
     schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch: int = Field(gt=0)
-    epochs: float = Field(gt=0)
+    epochs: float = Field(gt=0, le=1e6)
     log_every: int = Field(gt=0)
     study: Study | None = None
 
@@ -170,13 +175,7 @@ class Params(Strict):
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml. Raises PipelineError that names the key, its value and the nearest right key."""
-    try:
-        content = YAML(typ="safe").load(path)
-    except FileNotFoundError:
-        raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
-    except YAMLError as error:
-        raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return parse(content, str(path))
+    return parse(yaml_reading.read(path), str(path))
 
 
 def parse(content: Any, where: str) -> Params:
@@ -184,8 +183,8 @@ def parse(content: Any, where: str) -> Params:
     try:
         parsed = Params.model_validate(content)
     except ValidationError as error:
-        clauses = [_explain(one, _key(one, content)) for one in error.errors()]
-        raise PipelineError(f"{where}: " + "; ".join(clauses)) from None
+        known = {name for model in Strict.__subclasses__() for name in model.model_fields}
+        raise PipelineError(f"{where}: {yaml_reading.explain(error, content, known)}") from None
     _check_study(parsed, where)
     return parsed
 
@@ -197,31 +196,3 @@ def _check_study(parsed: Params, where: str) -> None:
             f"{where}: {', '.join(studied)}: scores the test images while training, so nothing may be chosen: expected "
             f"split.validation 0, found {parsed.split.validation}; remove it, or set that"
         )
-
-
-def _key(error: Any, content: Any) -> str:
-    """The key as it stands in the file, without what pydantic adds to it: which of several types it tried."""
-    key = []
-    for part in error["loc"]:
-        if part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int):
-            content = content[part]
-            key.append(str(part))
-    if error["type"] == "missing":
-        key.append(str(error["loc"][-1]))
-    return ".".join(key) or "the file"
-
-
-def _explain(error: Any, key: str) -> str:
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {key} (value {error['input']!r}){_nearest(str(error['loc'][-1]))}"
-    if error["type"] == "missing":
-        return f"key {key} is missing"
-    return f"{key}: found {error['input']!r}, expected: {error['msg']}"
-
-
-def _nearest(key: str) -> str:
-    known = {name for model in Strict.__subclasses__() for name in model.model_fields}
-    if key in known:
-        return "; a key of this name belongs elsewhere"
-    close = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else "; remove it"

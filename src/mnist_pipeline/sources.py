@@ -6,8 +6,6 @@ A source is an `https://`, `http://` or `file://` address of a folder, or a path
 import logging
 import shutil
 import socket
-import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -15,12 +13,15 @@ from urllib.request import url2pathname
 import pooch
 import requests
 
+from mnist_pipeline import fetching
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Data, DataFile
 
-CONNECT_SECONDS = 4.0  # for all addresses of a host together; one retransmission of a connection request is at 3
-READ_SECONDS = 20.0
 UNREACHABLE = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError, socket.gaierror)
+
+GZIP = b"\x1f\x8b"
+BYTES_AN_IMAGE = 785  # 28 × 28 pixels that could not be compressed, and what gzip adds to them
+LARGEST_OVERHEAD = 1 << 16
 
 
 def download(data: Data, folder: Path) -> dict[str, str]:
@@ -30,30 +31,34 @@ def download(data: Data, folder: Path) -> dict[str, str]:
     again. Raises PipelineError that names the file and what went wrong at each source.
     """
     pooch.get_logger().setLevel(logging.WARNING)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PipelineError(f"{folder}: can't be made, but the data is to be put there: {error}") from None
     unreachable: dict[str, str] = {}
     served: dict[str, str] = {}
     for _, file in data.files:
         if file.sha256 is None:
             (folder / file.file).unlink(missing_ok=True)  # nothing tells whether an earlier one is still the right one
-        served[file.file] = _from_first(data.sources, file, folder, unreachable)
+        most = file.bytes or LARGEST_OVERHEAD + BYTES_AN_IMAGE * max(data.training, data.test)
+        served[file.file] = _from_first(data.sources, file, folder, most, unreachable)
         print(f"{file.file}: from {served[file.file]}", flush=True)
     return served
 
 
-def _from_first(sources: list[str], file: DataFile, folder: Path, unreachable: dict[str, str]) -> str:
+def _from_first(sources: list[str], file: DataFile, folder: Path, most: int, unreachable: dict[str, str]) -> str:
     reasons: dict[str, str] = {}
     for source in sources:
         if source in unreachable:
             reasons[source] = f"could not be reached before ({unreachable[source]})"
             continue
         try:
-            _retrieve(source, file, folder)
+            _retrieve(source, file, folder, most)
             return source
         except UNREACHABLE as error:
             reasons[source] = unreachable[source] = f"can't be reached: {_root_cause(error)}"
         except (requests.RequestException, OSError, ValueError, PipelineError) as error:
-            reasons[source] = str(error)
+            reasons[source] = _in_one_line(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())
     raise PipelineError(
@@ -62,40 +67,27 @@ def _from_first(sources: list[str], file: DataFile, folder: Path, unreachable: d
     )
 
 
-def _retrieve(source: str, file: DataFile, folder: Path) -> None:
-    """Fetch one file from one source through pooch, which checks the digest and moves the file to its place."""
+def _retrieve(source: str, file: DataFile, folder: Path, most: int) -> None:
+    """Fetch a file of at most so many bytes from a source; pooch checks the digest and moves the file to its place."""
 
     def fetch(url: str, output: str, _: object) -> None:
         if url.startswith(("https://", "http://")):
-            _check_reachable(url)
-            progress = sys.stderr.isatty()
-            pooch.HTTPDownloader(progressbar=progress, timeout=(CONNECT_SECONDS, READ_SECONDS))(url, output, None)
+            fetching.fetch(url, Path(output), most)
         else:
             shutil.copyfile(local_path(url), output)
+        _check_gzip(file, Path(output))
         _check_size(file, Path(output))
 
     known = f"sha256:{file.sha256}" if file.sha256 else None
     pooch.retrieve(f"{source.rstrip('/')}/{file.file}", known, file.file, folder, downloader=fetch)
 
 
-def _check_reachable(url: str) -> None:
-    """Raises OSError unless some address of the host answers in time: requests would wait for each anew."""
-    if requests.utils.get_environ_proxies(url):
-        return  # the proxy is asked, not the host
-    parts = urlsplit(url)
-    deadline = time.monotonic() + CONNECT_SECONDS
-    failure: OSError = TimeoutError("no answer")
-    default = 443 if parts.scheme == "https" else 80
-    for *_, address in socket.getaddrinfo(parts.hostname, parts.port or default, type=socket.SOCK_STREAM):
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            break
-        try:
-            socket.create_connection((str(address[0]), int(address[1])), timeout=remaining).close()
-            return
-        except OSError as error:
-            failure = error
-    raise failure
+def _check_gzip(file: DataFile, found: Path) -> None:
+    """Servers answer with a page that says what is wrong, and with the status of success."""
+    with found.open("rb") as stream:
+        start = stream.read(40)
+    if not start.startswith(GZIP):
+        raise PipelineError(f"{file.file}: expected a gzip file, found one that begins with {start!r}")
 
 
 def _check_size(file: DataFile, found: Path) -> None:
@@ -112,4 +104,8 @@ def local_path(source: str) -> Path:
 def _root_cause(error: BaseException) -> str:
     while error.__context__ is not None:
         error = error.__context__
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {_in_one_line(error)}"
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -5,7 +5,7 @@ Nothing here needs MLflow, so that `mnist repro` can look before it runs anythin
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mnist_pipeline import paths
 from mnist_pipeline.errors import PipelineError
@@ -16,12 +16,19 @@ SQLITE = "sqlite:///"
 
 def address() -> str:
     """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{paths.root() / paths.DATABASE}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite(paths.root() / paths.DATABASE)
+
+
+def sqlite(file: Path) -> str:
+    """The address of an SQLite database, also in a folder whose name holds what means something in an address."""
+    return SQLITE + str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def database() -> Path | None:
     """The file of a store that is an SQLite database."""
-    return Path(address().removeprefix(SQLITE)).resolve() if address().startswith(SQLITE) else None
+    if not address().startswith(SQLITE):
+        return None
+    return Path(unquote(address().removeprefix(SQLITE).partition("?")[0])).resolve()
 
 
 def exists() -> bool:

@@ -76,6 +76,6 @@ def _create_database(database: Path) -> None:
     """Make a fresh store beside its place and move it there: one killed while it makes its tables can't be mended."""
     temporary = database.with_name(database.name + ".part")
     temporary.unlink(missing_ok=True)
-    fresh = SqlAlchemyStore(f"{store.SQLITE}{temporary}", artifacts(database))
+    fresh = SqlAlchemyStore(store.sqlite(temporary), artifacts(database))
     fresh.engine.dispose()
     temporary.replace(database)

@@ -126,7 +126,7 @@ def _fill_run(client: MlflowClient, run_id: str, record: Record) -> None:
 def _plain_files(record: Record) -> list[str]:
     """What makes the model without MLflow and this project: weights, card, and the network, which needs torch."""
     folder, network = paths.model(record.model), Path(networks.__file__).with_name(f"{record.card.recipe.network}.py")
-    return [str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.CARD), str(network)]
+    return [str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.CARD), network.as_uri()]
 
 
 def _find_or_log_model(client: MlflowClient, run_id: str, record: Record) -> str:

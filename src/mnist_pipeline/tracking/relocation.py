@@ -30,7 +30,7 @@ def relocate(apply: bool) -> list[str]:
         )
     (paths.root() / paths.STORE).mkdir(parents=True, exist_ok=True)
     with FileLock(paths.root() / paths.STORE / "lock"):
-        engine = create_engine(f"{store.SQLITE}{database}")
+        engine = create_engine(store.sqlite(database))
         with engine.begin() as connection:
             moves = [_move(connection, old, artifacts(database), apply) for old in _stale_roots(connection, database)]
         engine.dispose()
