@@ -68,7 +68,7 @@ def test_programs_that_are_not_on_the_path_are_named(monkeypatch: pytest.MonkeyP
         "git: no such program on the PATH; install it",
         "install git, and work in a clone with at least one commit",
     )
-    assert Check("dvc cache", repository.cache)().state == "mend"
+    assert repository.cache().state == "mend"
     assert (environment.chromium().state, environment.postgresql().state) == ("note", "note")
 
 

@@ -45,6 +45,8 @@ def git() -> Finding:
 def cache() -> Finding:
     """DVC's cache, wherever `dvc config cache.dir` has it."""
     command = ["dvc", "cache", "dir"]
+    if shutil.which("dvc") is None:
+        return Finding("dvc cache", "mend", "no dvc on the PATH to ask for it", "as for programs")
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     if done.returncode != 0:
         return Finding(
