@@ -1,0 +1,273 @@
+"""`mnist doctor`: each check on what is well and what is not, with real files, servers, databases and repositories."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline import lockfile, machine, params, paths, recording
+from mnist_pipeline.cli import main
+from mnist_pipeline.doctor import environment, examination, reach, repository
+from mnist_pipeline.doctor.finding import Check, Finding
+from mnist_pipeline.files import write_json
+from mnist_pipeline.params import Runtime
+from tests import mirror
+from tests.mirror import Fault
+from tests.repository import Repository
+
+OBEDIENT = (
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+)  # heeds file rights
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and nothing in the environment that names a store."""
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def no_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_packages_are_held_against_those_of_the_lock_that_are_for_this_platform(folder: Path) -> None:
+    right = f"numpy=={version('numpy')} ; python_version >= '3' \\\n    --hash=sha256:00\n    # via pandas\n"
+    (folder / "requirements.lock").write_text(f"{right}absent==1.0 ; sys_platform == 'no-such-system'\n", "utf-8")
+    assert environment.packages() == Finding("packages", "ok", "1 as in requirements.lock")
+    (folder / "requirements.lock").write_text(f"{right}Absent==1.0\npytest==0.1\n", "utf-8")
+    found = environment.packages()
+    assert found.state == "mend"
+    assert "2 of 3" in found.found
+    assert f"Absent missing (expected ==1.0), pytest {version('pytest')} (expected ==0.1)" in found.found
+
+
+def test_this_python_and_its_programs_are_in_place() -> None:
+    assert (environment.python().state, environment.programs().state) == ("ok", "ok")
+
+
+@pytest.mark.usefixtures("no_programs")
+def test_programs_that_are_not_on_the_path_are_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(environment, "POSTGRESQL", folder)
+    found = environment.programs()
+    assert (found.state, found.advice) == ("mend", f'export PATH="{Path(sys.executable).parent}:$PATH"')
+    assert "python3 is not there, dvc is not there" in found.found
+    assert repository.git() == Finding(
+        "git",
+        "mend",
+        "git: no such program on the PATH; install it",
+        "install git, and work in a clone with at least one commit",
+    )
+    assert repository.cache().state == "mend"
+    assert (environment.chromium().state, environment.postgresql().state) == ("note", "note")
+
+
+def test_a_device_that_is_not_there_is_to_be_mended() -> None:
+    assert environment.device(Runtime(device="cpu", threads=1)).state == "ok"
+    absent = Runtime(device="cuda" if sys.platform == "darwin" else "mps", threads=1)
+    found = Check("device", lambda: environment.device(absent))()
+    assert found.state == "mend"
+    assert found.found.startswith(f"params.yaml: runtime.device: {absent.device} is not there")
+
+
+def test_more_threads_than_cores_are_worth_a_note() -> None:
+    assert environment.threads(Runtime(device="cpu", threads=1)).state == "ok"
+    assert environment.threads(Runtime(device="cpu", threads=1 << 20)).state == "note"
+
+
+def test_another_machine_is_told_by_what_differs() -> None:
+    assert environment.machine().state == "note"
+    recording.write({})
+    assert environment.machine().state == "ok"
+    write_json(paths.RECORDED, {"machine": machine.describe() | {"torch": "1.0"}})
+    found = environment.machine()
+    assert (found.state, found.found) == ("note", f"torch {version('torch').split('+')[0]} (recorded 1.0)")
+    paths.RECORDED.write_text("{", "utf-8")
+    assert Check("machine", environment.machine)().state == "mend"
+
+
+@pytest.mark.parametrize(("gib", "state"), [(0.5, "mend"), (3, "note"), (100, "ok")])
+def test_free_disk(gib: float, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=int(gib * 2**30))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert repository.disk().state == state
+
+
+def test_data_are_those_that_dvc_lock_describes(workspace: Path) -> None:
+    assert Check("data", repository.data)().state == "mend"
+    outputs = [{"path": "data/idx", "md5": lockfile.md5(workspace / paths.IDX)}]
+    write_json(workspace / "dvc.lock", {"stages": {"verify": {"outs": outputs}}})
+    assert repository.data().state == "ok"
+    content = paths.TEST_LABELS.read_bytes()
+    paths.TEST_LABELS.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert repository.data().state == "mend"
+    paths.TEST_LABELS.unlink()
+    assert repository.data().state == "note"
+
+
+def test_a_server_that_has_the_files_and_a_folder_that_has_them_are_ok(
+    settings: params.Params, server: str, published: Path
+) -> None:
+    for place in (server, f"{server}/", str(published), published.as_uri()):
+        assert reach.source(settings.data, place) == Finding(f"source {place}", "ok", "serves the files")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("missing", "train-images-idx3-ubyte.gz: answered 404 Not Found"),
+        ("too short", "train-images-idx3-ubyte.gz: expected "),
+        ("hangs up", "can't be reached: "),
+    ],
+)
+def test_a_server_that_fails_says_how(fault: Fault, said: str, settings: params.Params, published: Path) -> None:
+    with mirror.serve(published, fault) as broken:
+        found = reach.source(settings.data, broken.address)
+    assert found.state == "note"
+    assert found.found.startswith(said)
+
+
+def test_an_address_where_nobody_answers_and_folders_without_the_files(
+    settings: params.Params, folder: Path, published: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert "ConnectionRefusedError" in reach.source(settings.data, f"http://127.0.0.1:{port}").found
+    assert reach.source(settings.data, "nowhere").found.startswith("no train-images-idx3-ubyte.gz, ")
+    shutil.copytree(published, folder / "copy")
+    (folder / "copy/t10k-labels-idx1-ubyte.gz").write_bytes(b"")
+    assert reach.source(settings.data, "copy").found == "not of the size in params.yaml: t10k-labels-idx1-ubyte.gz"
+
+
+def test_sources_are_to_be_mended_only_when_none_works() -> None:
+    broken, works = Finding("a", "note", "gone"), Finding("b", "ok", "there")
+    assert reach.weigh([broken, works]) == [broken, works]
+    (alone,) = reach.weigh([broken])
+    assert (alone.state, alone.found) == ("mend", "gone")
+    assert reach.weigh([]) == []
+
+
+def test_a_store_that_is_not_there_yet_is_worth_a_note() -> None:
+    assert reach.store("tiny").state == "note"
+    assert not paths.STORE.exists()
+
+
+def test_a_store_that_nobody_can_write_to_says_why(folder: Path) -> None:
+    (folder / paths.STORE).mkdir()
+    with sqlite3.connect(folder / paths.DATABASE) as other:
+        other.execute("CREATE TABLE something (number)")
+        other.commit()
+        other.execute("BEGIN IMMEDIATE")
+        assert "database is locked" in reach.store("tiny").found
+    other.close()
+    (folder / paths.DATABASE).write_bytes(b"no database " * 1000)
+    found = reach.store("tiny")
+    assert (found.state, found.found.rpartition(": ")[2]) == ("mend", "file is not a database")
+
+
+def test_a_store_is_opened_and_counted(built: Path) -> None:
+    output = Repository(built).run("mnist", "doctor", code=1)
+    assert "versions of tiny: 2" in " ".join(output.split())
+
+
+def test_a_store_that_was_moved_is_noticed(built: Path, project: Repository) -> None:
+    shutil.copytree(built / ".mlflow", project.path / ".mlflow")
+    output = project.run("mnist", "doctor", code=1)
+    assert "mend  mlflow store: was moved: " in output
+    assert "→ mnist relocate --apply" in output
+
+
+def test_a_server_for_the_store_that_is_not_there_is_named(project: Repository) -> None:
+    output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9")
+    assert "mend  mlflow store: MLflow's store at http://127.0.0.1:9" in output
+    assert "secret" not in output
+
+
+def test_what_does_not_answer_is_left_behind_and_what_fails_ends_no_other() -> None:
+    forever = threading.Event()
+
+    def silent() -> Finding:
+        forever.wait()
+        return Finding("silent", "ok", "at last")
+
+    def broken() -> Finding:
+        raise KeyError("no such thing")
+
+    checks = [Check("silent", silent), Check("broken", broken), Check("good", lambda: Finding("good", "ok", "fine"))]
+    found = examination.Together(checks, patience=0.2).findings()
+    forever.set()
+    assert [(one.name, one.state) for one in found] == [("silent", "mend"), ("broken", "mend"), ("good", "ok")]
+    assert found[0].found.startswith("no answer within ")
+    assert found[1].found == "KeyError: 'no such thing'"
+
+
+Ended = tuple[object, list[str]]
+
+
+@pytest.fixture
+def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], Ended]:
+    """Calls `mnist doctor`; returns the exit code and the lines."""
+
+    def call() -> Ended:
+        monkeypatch.setattr(sys, "argv", ["mnist", "doctor"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().out.splitlines()
+
+    return call
+
+
+def test_outside_a_repository_that_is_what_is_to_be_mended(doctor: Callable[[], Ended], folder: Path) -> None:
+    code, lines = doctor()
+    assert (code, lines[-1]) == (1, "to mend: folder")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"seed: [", b"seed: 1", b"3", b"\xff\xfe", b""])
+@pytest.mark.usefixtures("no_programs")
+def test_with_a_broken_params_yaml_and_no_program_every_line_is_still_a_finding(
+    content: bytes, doctor: Callable[[], Ended], folder: Path
+) -> None:
+    (folder / "dvc.yaml").touch()
+    (folder / "params.yaml").write_bytes(content)
+    code, lines = doctor()
+    assert code == 1
+    assert {line[:6] for line in lines[:-1]} == {"ok    ", "note  ", "mend  ", " " * 6}
+    assert any(line.startswith("mend  params.yaml: ") for line in lines)
+    assert lines[-1] == "to mend: programs, packages, git, dvc cache, params.yaml"
+
+
+@pytest.fixture
+def read_only(project: Repository) -> Iterator[Repository]:
+    folders = [project.path, project.path / ".dvc"]
+    for one in folders:
+        one.chmod(0o555)
+    yield project
+    for one in folders:
+        one.chmod(0o755)
+
+
+def test_in_a_read_only_folder_it_says_so(read_only: Repository) -> None:
+    output = read_only.run(*OBEDIENT, "mnist", "doctor", code=1)
+    assert "can't be written to: Permission denied" in " ".join(output.split())
+    assert "Traceback" not in output
+
+
+def test_where_all_is_well_nothing_is_to_be_mended(project: Repository) -> None:
+    (project.path / "requirements.lock").write_text(f"numpy=={version('numpy')}\n", "utf-8")
+    output = project.run("mnist", "doctor")
+    assert output.splitlines()[-1] == "nothing to mend"
+    assert "note  source http://127.0.0.1" in output
+    assert "ok    data: data/idx/ as in dvc.lock" in output
+    assert "git: " in output
+    assert project.status() == "?? requirements.lock\n"
