@@ -1,0 +1,78 @@
+"""Vega's scripts as an installed package holds them, and the charts of the report as Vega-Lite."""
+
+from typing import Any
+
+import vl_convert
+
+Chart = dict[str, Any]
+WHEEL = "wheel![active || event.ctrlKey || event.metaKey]"  # else a page full of charts could not be scrolled
+
+
+def scripts() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, for a file or between script tags; it asks no network.
+
+    It leaves `vega`, `vegaLite` and `vegaEmbed` in the page's window, and none of its thousand other names.
+    """
+    bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    return f"(() => {{{bundle}\n}})();\n"
+
+
+def curve(column: str, title: str, models: list[str], sides: list[str], *, logarithmic: bool, text: str) -> Chart:
+    """A column of a history against images seen, a line for each model and side; its data are for the page to add.
+
+    The page sets which models and sides are `shown`, and `active` while the wheel belongs to the chart. `text` is how
+    a value is written, in d3's format.
+    """
+    shown = {"transform": [{"filter": f"isValid(datum['{column}'])"}, {"filter": "indexof(shown, datum.line) >= 0"}]}
+    lines = [f"{model}\n{side}" for model in models for side in sides]
+    return shown | {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "description": f"{title} by images seen",
+        "width": "container",
+        "height": 260,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "params": [{"name": "shown", "value": lines}, {"name": "active", "value": False}],
+        "encoding": _encoding(column, title, models, sides, logarithmic=logarithmic),
+        "layer": [
+            {"mark": {"type": "line", "clip": True, "strokeWidth": 1.75}},
+            _points(column, title, text),
+        ],
+    }
+
+
+def _encoding(column: str, title: str, models: list[str], sides: list[str], *, logarithmic: bool) -> Chart:
+    scale = {"type": "log"} if logarithmic else {"zero": False}
+    encoding: Chart = {
+        "x": {"field": "images_seen", "type": "quantitative", "title": "images seen", "axis": {"format": "~s"}},
+        "y": {"field": column, "type": "quantitative", "title": None, "scale": scale, "axis": {"tickCount": 6}},
+        "color": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
+        "detail": {"field": "line"},
+    }
+    if len(sides) > 1:
+        dashes = {"domain": sides, "range": [[5, 4], [1, 0]]}
+        encoding["strokeDash"] = {"field": "side", "type": "nominal", "scale": dashes, "legend": None}
+    return encoding
+
+
+def _points(column: str, title: str, text: str) -> Chart:
+    """The points: dragging them moves the scales, and the one next to the pointer tells its values."""
+    told = [
+        {"field": "model", "type": "nominal"},
+        {"field": "side", "type": "nominal", "title": "revision"},
+        {"field": "epoch", "type": "quantitative"},
+        {"field": "images_seen", "type": "quantitative", "title": "images seen", "format": ","},
+        {"field": column, "type": "quantitative", "title": title.lower(), "format": text},
+    ]
+    nearest = {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout", "encodings": ["x", "y"]}
+    return {
+        "mark": {"type": "point", "filled": True, "clip": True},
+        "params": [
+            {"name": "zoom", "select": {"type": "interval", "zoom": WHEEL}, "bind": "scales"},
+            {"name": "near", "select": nearest},
+        ],
+        "encoding": {
+            "size": {"condition": {"param": "near", "empty": False, "value": 90}, "value": 22},
+            "strokeDash": {"value": [1, 0]},
+            "tooltip": told,
+        },
+    }
