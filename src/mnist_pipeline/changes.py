@@ -38,7 +38,7 @@ def flat(content: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def unbuilt(revision: Revision) -> str:
-    """A sentence on models that were trained with other values than the revision's params.yaml has; empty without any."""
+    """A sentence on models trained with other values than the revision's params.yaml has; empty when there are none."""
     if not revision.has(LOCK):
         return f"{revision}: has no {LOCK}, so nothing tells whether its results are those of its params.yaml"
     stale = [model for model in revision.models if _trained_with(revision.lock, model) != _now(revision, model)]
