@@ -6,10 +6,13 @@ from mnist_pipeline.errors import PipelineError
 
 
 def ask(*arguments: str, stdin: str = "") -> str:
-    """What a git command prints. Raises PipelineError with what git says when it fails."""
-    done = subprocess.run(
-        ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", input=stdin, check=False
-    )
+    """What a git command prints. Raises PipelineError with what git says when it fails, or when there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", input=stdin, check=False
+        )
+    except FileNotFoundError:
+        raise PipelineError("git: no such program on the PATH; install it") from None
     if done.returncode != 0:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise PipelineError(f"git {' '.join(arguments)}: {said}")

@@ -2,12 +2,15 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from mnist_pipeline import git, lockfile, paths
 from mnist_pipeline.errors import PipelineError
@@ -15,14 +18,24 @@ from mnist_pipeline.lockfile import LOCK, Lock
 
 WORKING_TREE = "working tree"
 PARAMS = Path("params.yaml")
+PREDICTIONS = ["index", "label", "predicted"]
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A name as people gave it, and the commit that it means; none for the working tree."""
+    """A name as people gave it, and the commit that it means; none for the working tree, whose params.yaml and dvc.lock
+    are read once.
+    """
 
     name: str
     commit: str | None
+
+    def __str__(self) -> str:
+        """The name, with the commit unless the name is its hash."""
+        known = self.commit is None or self.commit.startswith(self.name)
+        return self.name if known else f"{self.name} ({str(self.commit)[:10]})"
 
     def find(self, path: Path) -> str | None:
         """The text of a file; None when there is no such file."""
@@ -37,29 +50,55 @@ class Revision:
             raise PipelineError(f"{self.name}: has no {path}; that is there once `make repro` ran and Git keeps it")
         return text
 
-    @property
+    def has(self, path: Path) -> bool:
+        return self.find(path) is not None
+
+    def json(self, path: Path) -> dict[str, Any]:
+        """A JSON file that holds an object. Raises PipelineError when it is missing or damaged."""
+        return self._parse(path, _object)
+
+    def _parse(self, path: Path, reader: Callable[[str], Content]) -> Content:
+        try:
+            return reader(self.read(path))
+        except (ValueError, YAMLError) as error:
+            raise PipelineError(f"{self.name}: {path}: damaged: {' '.join(str(error).split())}") from None
+
+    @cached_property
     def params(self) -> dict[str, Any]:
         """params.yaml as plain mappings."""
-        content: dict[str, Any] = YAML(typ="safe").load(self.read(PARAMS)) or {}
-        return content
+        return self._parse(PARAMS, _mapping)
 
-    @property
+    @cached_property
     def lock(self) -> Lock:
         return lockfile.parse(self.read(LOCK))
 
     @property
     def models(self) -> list[str]:
         """The models of params.yaml that were evaluated, in its order."""
-        return [model for model in self.params.get("models", {}) if self.find(paths.metrics(model)) is not None]
+        return [model for model in self.params.get("models", {}) if self.has(paths.metrics(model))]
 
     def metrics(self, model: str) -> dict[str, Any]:
         """What `evaluate` found of a model. Raises PipelineError when it is not there."""
-        found: dict[str, Any] = json.loads(self.read(paths.metrics(model)))
-        return found
+        return self.json(paths.metrics(model))
 
     def predictions(self, model: str) -> pd.DataFrame:
         """A row a test image: `index`, `label` and `predicted`."""
-        return pd.read_csv(io.StringIO(self.read(paths.test(model) / "predictions.csv")))
+        path = paths.test(model) / "predictions.csv"
+        return self._parse(path, lambda text: pd.read_csv(io.StringIO(text), usecols=PREDICTIONS))
+
+
+def _object(text: str) -> dict[str, Any]:
+    content: Any = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object, found {type(content).__name__}")
+    return content
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    content: Any = YAML(typ="safe").load(text) or {}
+    if not isinstance(content, dict) or not isinstance(content.get("models", {}), dict):
+        raise ValueError("expected a mapping of keys, and one below `models`")
+    return content
 
 
 def at(name: str | None) -> Revision:

@@ -5,6 +5,7 @@ from typing import Any
 import vl_convert
 
 Chart = dict[str, Any]
+SEEN = {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'"}
 WHEEL = "wheel![active || event.ctrlKey || event.metaKey]"  # else a page full of charts could not be scrolled
 
 
@@ -42,9 +43,10 @@ def curve(column: str, title: str, models: list[str], sides: list[str], *, logar
 
 def _encoding(column: str, title: str, models: list[str], sides: list[str], *, logarithmic: bool) -> Chart:
     scale = {"type": "log"} if logarithmic else {"zero": False}
+    ticks = {"tickCount": 6} if logarithmic else {"tickCount": 6, "format": "~%"}
     encoding: Chart = {
-        "x": {"field": "images_seen", "type": "quantitative", "title": "images seen", "axis": {"format": "~s"}},
-        "y": {"field": column, "type": "quantitative", "title": None, "scale": scale, "axis": {"tickCount": 6}},
+        "x": {"field": "images_seen", "type": "quantitative", "title": "images seen", "axis": SEEN},
+        "y": {"field": column, "type": "quantitative", "title": None, "scale": scale, "axis": ticks},
         "color": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
         "detail": {"field": "line"},
     }

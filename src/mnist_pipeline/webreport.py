@@ -3,12 +3,13 @@
 import io
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mnist_pipeline import gallery, lockfile, paths, provenance, vega
+from mnist_pipeline import comparing, gallery, lockfile, paths, provenance, vega
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.revision import Revision
 
@@ -61,6 +62,7 @@ def gather(revisions: list[Revision]) -> Content:
     return {
         "models": models,
         "sides": sides,
+        "comparison": _comparison(*revisions) if len(revisions) > 1 else None,
         "charts": {
             column: vega.curve(column, title, models, names, logarithmic=logarithmic, text=text)
             for column, (title, logarithmic, text) in CHARTS.items()
@@ -78,11 +80,11 @@ def _side(revision: Revision) -> Content:
             f"{revision.name}: no model of params.yaml was evaluated; make repro does that, or name another revision"
         )
     predictions = {model: revision.predictions(model) for model in models}
-    data = _json(revision, paths.DATA_METRICS)
+    data = revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None
     return provenance.of(revision) | {
         "outputs": provenance.outputs(revision),
         "metrics": {model: revision.metrics(model) for model in models},
-        "best": (_json(revision, paths.BEST) or {}).get("model"),
+        "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
         "confusion": {model: gallery.confusion(table) for model, table in predictions.items()},
         "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
         "data": data,
@@ -90,9 +92,20 @@ def _side(revision: Revision) -> Content:
     }
 
 
-def _json(revision: Revision, path: Path) -> Any:
-    text = revision.find(path)
-    return None if text is None else json.loads(text)
+def _comparison(before: Revision, after: Revision) -> Content:
+    """What changed for each model and for all of them, and the notes on it."""
+    found = comparing.compare(before, after)
+    rows = [
+        {
+            "model": row.model,
+            "points": row.points,
+            "paired": asdict(row.paired) if row.paired else None,
+            "refusal": row.refusal,
+            "recipe": [str(change) for change in row.recipe],
+        }
+        for row in found.rows
+    ]
+    return {"rows": rows, "shared": [str(change) for change in found.shared], "notes": found.notes}
 
 
 def _curves(revision: Revision) -> list[Content]:

@@ -3,7 +3,7 @@
 const content = JSON.parse(document.getElementById("content").textContent);
 const { models, sides } = content;
 const DIGITS = [...Array(10).keys()];
-const AT_ONCE = 200; // images of mistakes
+const AT_ONCE = 66; // images of mistakes
 const SIZE = 28; // pixels of an image, each way
 const $ = (id) => document.getElementById(id);
 const percent = (share) => share === undefined ? "–" : `${(100 * share).toFixed(2)}%`;

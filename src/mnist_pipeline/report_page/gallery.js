@@ -112,6 +112,6 @@ function showFilters() {
   $("filters").addEventListener("change", again);
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("filters").addEventListener("reset", () => setTimeout(again)); // the fields are reset only after the event
-  $("more").addEventListener("click", () => { visible += AT_ONCE; showGallery(); });
+  $("more").addEventListener("click", () => { visible *= 3; showGallery(); });
   showGallery();
 }

@@ -15,12 +15,39 @@ function leaderboardOfOne(side) {
   }));
 }
 
-function showLeaderboard() {
-  $("leaderboard-table").append(leaderboardOfOne(sides[0]));
-  const best = sides.map((side) => side.best).filter(Boolean);
-  $("leaderboard-note").textContent = best.length ? "Bold: the best on the validation images." : "";
+function leaderboardOfTwo(before, after, { rows }) {
+  const accuracy = (of) => of ? make("span", { className: "stacked" }, percent(of.test_accuracy),
+    make("small", {}, `${percent(of.test_accuracy_low)} – ${percent(of.test_accuracy_high)}`)) : "–";
+  const best = (model) => [before, after].some((side) => side.best === model) ? "strong" : "span";
+  const signed = (points) => points === null ? "–" : `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)}`;
+  const order = [...new Set([...ranked(after), ...ranked(before)])];
+  const head = ["model", before.name, after.name, "change in points", "errors", "gained", "lost", "McNemar p",
+    "changed in params.yaml"];
+  return table(head, order.map((model) => {
+    const { points, paired, refusal, recipe } = rows.find((row) => row.model === model);
+    const [old, now] = [before, after].map((side) => side.metrics[model]);
+    const certain = paired && paired.p_value < 0.05 ? points < 0 ? "bad" : "good" : "";
+    return [make("span", {}, mark(model), " ", make(best(model), {}, model)), accuracy(old), accuracy(now),
+      [signed(points), certain], `${number(old?.test_errors)} → ${number(now?.test_errors)}`,
+      number(paired?.gained), number(paired?.lost), paired ? paired.p_value.toPrecision(2) : "–",
+      [refusal || recipe.join("; ") || "–", "words"]];
+  }));
 }
 
+function showLeaderboard() {
+  const { comparison } = content;
+  $("leaderboard-table").append(two ? leaderboardOfTwo(...sides, comparison) : leaderboardOfOne(sides[0]));
+  const notes = [sides.some(({ best }) => best) ? "Bold: the best on the validation images." : null];
+  if (two) {
+    notes.push("Below an accuracy: its 95 % interval. Gained: images that only the second revision has wrong; lost: only "
+      + "the first. p: exact McNemar test, two-sided; a change with p below 0.05 is bold.");
+    if (comparison.shared.length) notes.push(`Changed in params.yaml for all: ${comparison.shared.join("; ")}.`);
+    notes.push(...comparison.notes.map((note) => `${note}.`));
+  }
+  $("leaderboard-notes").append(...notes.filter(Boolean).map((note) => make("p", { className: "quiet" }, note)));
+}
+
+// ---- Models on and off.
 const lines = () => {
   const on = new Set([...$("models").querySelectorAll("[name=model]:checked")].map((box) => box.value));
   const seen = two ? [...$("models").querySelectorAll("[name=side]:checked")].map((box) => box.value)

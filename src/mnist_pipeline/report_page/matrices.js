@@ -24,6 +24,7 @@ function matrix(model, side) {
 
 function showMatrices() {
   for (const model of models) {
-    for (const side of sides) if (side.confusion[model]) $("matrices").append(matrix(model, side));
+    const having = sides.filter((side) => side.confusion[model]);
+    $("matrices").append(make("div", { className: "pair" }, ...having.map((side) => matrix(model, side))));
   }
 }

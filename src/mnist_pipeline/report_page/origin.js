@@ -38,12 +38,12 @@ function showData() {
     $("checks").append(...(side.data ? checks(side.data) : [make("p", {}, "metrics/data.json is not there.")]));
   }
   const { of, files } = content.pictures;
-  for (const { name } of sides.filter(({ name }) => !of.includes(name))) {
-    $("pictures").append(make("p", { className: "problem" }, `The pictures of the data that ${name} made are not here: `
-      + "results/data is missing or another one. Get it with dvc checkout, or make repro."));
+  for (const { name } of same && of.length ? [] : sides.filter(({ name }) => !of.includes(name))) {
+    $("pictures").append(make("p", { className: "problem" }, `The pictures that ${name} made of its data are not here: `
+      + "results/data is missing, or of other data. Get it with dvc checkout, or make repro."));
   }
   $("pictures").append(...files.map((file) => make("figure", {},
-    make("img", { src: file, alt: file.replace(/\.png$/, "").replaceAll("-", " "), loading: "lazy" }))));
+    make("img", { src: file, alt: file.replace(/\.png$/, "").replaceAll("-", " ")}))));
 }
 
 function showOrigin() {
