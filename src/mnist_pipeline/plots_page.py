@@ -28,9 +28,9 @@ HEAD = """<!doctype html>
   </style>
   <script>"""
 TAIL = """
-    const embed = vegaEmbed;  // DVC's charts ask for Vega-Lite 5 by address; what is here draws them too
-    window.vegaEmbed = (host, { $schema, ...spec }) =>
-      embed(host, spec, { mode: "vega-lite", actions: { export: true, source: false, compiled: false, editor: false } });
+    const embed = vegaEmbed, actions = { export: true, source: false, compiled: false, editor: false };
+    // DVC's charts name version 5 of Vega-Lite as their schema; what is here draws them too
+    window.vegaEmbed = (host, { $schema, ...spec }) => embed(host, spec, { mode: "vega-lite", actions });
   </script>
 </head>
 <body>

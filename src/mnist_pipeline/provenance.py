@@ -26,9 +26,7 @@ def outputs(revision: Revision) -> list[dict[str, Any]]:
     """
     lock = revision.lock
     rows = [
-        {"stage": stage, "path": path, "md5": md5}
-        for stage in lock.stages
-        for path, md5 in lock.outputs(stage).items()
+        {"stage": stage, "path": path, "md5": md5} for stage in lock.stages for path, md5 in lock.outputs(stage).items()
     ]
     rows.sort(key=lambda row: row["path"])
     return rows if revision.commit else [row | {"here": _state(row["path"], row["md5"])} for row in rows]

@@ -12,9 +12,9 @@ WHEEL = "wheel![active || event.ctrlKey || event.metaKey]"  # else a page full o
 def scripts() -> str:
     """Vega, Vega-Lite and vega-embed as one script, for a file or between script tags; it asks no network.
 
-    It leaves `vega`, `vegaLite` and `vegaEmbed` in the page's window, and none of its thousand other names.
+    It leaves `vegaEmbed` in the page's window, and none of its thousand other names.
     """
-    bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
     return f"(() => {{{bundle}\n}})();\n"
 
 
@@ -33,7 +33,7 @@ def curve(column: str, title: str, models: list[str], sides: list[str], *, logar
         "height": 260,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "params": [{"name": "shown", "value": lines}, {"name": "active", "value": False}],
-        "encoding": _encoding(column, title, models, sides, logarithmic=logarithmic),
+        "encoding": _encoding(column, models, sides, logarithmic=logarithmic),
         "layer": [
             {"mark": {"type": "line", "clip": True, "strokeWidth": 1.75}},
             _points(column, title, text),
@@ -41,13 +41,14 @@ def curve(column: str, title: str, models: list[str], sides: list[str], *, logar
     }
 
 
-def _encoding(column: str, title: str, models: list[str], sides: list[str], *, logarithmic: bool) -> Chart:
+def _encoding(column: str, models: list[str], sides: list[str], *, logarithmic: bool) -> Chart:
     scale = {"type": "log"} if logarithmic else {"zero": False}
     ticks = {"tickCount": 6} if logarithmic else {"tickCount": 6, "format": "~%"}
     encoding: Chart = {
         "x": {"field": "images_seen", "type": "quantitative", "title": "images seen", "axis": SEEN},
         "y": {"field": column, "type": "quantitative", "title": None, "scale": scale, "axis": ticks},
         "color": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
+        "shape": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
         "detail": {"field": "line"},
     }
     if len(sides) > 1:
@@ -67,13 +68,13 @@ def _points(column: str, title: str, text: str) -> Chart:
     ]
     nearest = {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout", "encodings": ["x", "y"]}
     return {
-        "mark": {"type": "point", "filled": True, "clip": True},
+        "mark": {"type": "point", "filled": True, "opacity": 1, "clip": True},
         "params": [
             {"name": "zoom", "select": {"type": "interval", "zoom": WHEEL}, "bind": "scales"},
             {"name": "near", "select": nearest},
         ],
         "encoding": {
-            "size": {"condition": {"param": "near", "empty": False, "value": 90}, "value": 22},
+            "size": {"condition": {"param": "near", "empty": False, "value": 130}, "value": 36},
             "strokeDash": {"value": [1, 0]},
             "tooltip": told,
         },

@@ -110,12 +110,12 @@ def _comparison(before: Revision, after: Revision) -> Content:
 
 def _curves(revision: Revision) -> list[Content]:
     """The histories of all models under one another; what a row does not have is left out."""
-    rows = []
+    rows: list[Content] = []
     for model in revision.models:
         history = pd.read_csv(io.StringIO(revision.read(paths.history(model))))
         kept = history[[column for column in ("images_seen", "epoch", *CHARTS) if column in history]]
         names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
-        rows += [names | row.dropna().to_dict() for _, row in kept.iterrows()]
+        rows += [names | json.loads(row.dropna().to_json()) for _, row in kept.iterrows()]
     return rows
 
 

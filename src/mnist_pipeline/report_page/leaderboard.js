@@ -19,18 +19,17 @@ function leaderboardOfTwo(before, after, { rows }) {
   const accuracy = (of) => of ? make("span", { className: "stacked" }, percent(of.test_accuracy),
     make("small", {}, `${percent(of.test_accuracy_low)} – ${percent(of.test_accuracy_high)}`)) : "–";
   const best = (model) => [before, after].some((side) => side.best === model) ? "strong" : "span";
-  const signed = (points) => points === null ? "–" : `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)}`;
+  const signed = (points) => points === null ? "–" : `${points < 0 ? "−" : points ? "+" : ""}${
+    Math.abs(points).toFixed(2)}`;
   const order = [...new Set([...ranked(after), ...ranked(before)])];
-  const head = ["model", before.name, after.name, "change in points", "errors", "gained", "lost", "McNemar p",
-    "changed in params.yaml"];
+  const head = ["model", before.name, after.name, "change in points", "errors", "gained", "lost", "McNemar p"];
   return table(head, order.map((model) => {
-    const { points, paired, refusal, recipe } = rows.find((row) => row.model === model);
+    const { points, paired } = rows.find((row) => row.model === model);
     const [old, now] = [before, after].map((side) => side.metrics[model]);
     const certain = paired && paired.p_value < 0.05 ? points < 0 ? "bad" : "good" : "";
     return [make("span", {}, mark(model), " ", make(best(model), {}, model)), accuracy(old), accuracy(now),
       [signed(points), certain], `${number(old?.test_errors)} → ${number(now?.test_errors)}`,
-      number(paired?.gained), number(paired?.lost), paired ? paired.p_value.toPrecision(2) : "–",
-      [refusal || recipe.join("; ") || "–", "words"]];
+      number(paired?.gained), number(paired?.lost), paired ? paired.p_value.toPrecision(2) : "–"];
   }));
 }
 
@@ -41,10 +40,17 @@ function showLeaderboard() {
   if (two) {
     notes.push("Below an accuracy: its 95 % interval. Gained: images that only the second revision has wrong; lost: only "
       + "the first. p: exact McNemar test, two-sided; a change with p below 0.05 is bold.");
-    if (comparison.shared.length) notes.push(`Changed in params.yaml for all: ${comparison.shared.join("; ")}.`);
     notes.push(...comparison.notes.map((note) => `${note}.`));
   }
   $("leaderboard-notes").append(...notes.filter(Boolean).map((note) => make("p", { className: "quiet" }, note)));
+  if (two) $("leaderboard-notes").append(...changed(comparison));
+}
+
+function changed({ rows, shared }) { // what params.yaml says otherwise, and why predictions are not compared
+  const items = rows.filter(({ refusal, recipe }) => refusal || recipe.length).map(({ model, refusal, recipe }) =>
+    make("li", {}, make("strong", {}, model), `: ${[...recipe, refusal].filter(Boolean).join("; ")}`));
+  if (shared.length) items.unshift(make("li", {}, make("strong", {}, "all"), `: ${shared.join("; ")}`));
+  return items.length ? [make("h3", {}, "Changed in params.yaml"), make("ul", {}, ...items)] : [];
 }
 
 // ---- Models on and off.
