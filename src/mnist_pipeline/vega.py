@@ -6,7 +6,6 @@ import vl_convert
 
 Chart = dict[str, Any]
 SEEN = {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'"}
-WHEEL = "wheel![active || event.ctrlKey || event.metaKey]"  # else a page full of charts could not be scrolled
 
 
 def scripts() -> str:
@@ -21,8 +20,7 @@ def scripts() -> str:
 def curve(column: str, title: str, models: list[str], sides: list[str], *, logarithmic: bool, text: str) -> Chart:
     """A column of a history against images seen, a line for each model and side; its data are for the page to add.
 
-    The page sets which models and sides are `shown`, and `active` while the wheel belongs to the chart. `text` is how
-    a value is written, in d3's format.
+    The page sets which lines are `shown`. `text` is how a value is written, in d3's format.
     """
     shown = {"transform": [{"filter": f"isValid(datum['{column}'])"}, {"filter": "indexof(shown, datum.line) >= 0"}]}
     lines = [f"{model}\n{side}" for model in models for side in sides]
@@ -32,7 +30,7 @@ def curve(column: str, title: str, models: list[str], sides: list[str], *, logar
         "width": "container",
         "height": 260,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "params": [{"name": "shown", "value": lines}, {"name": "active", "value": False}],
+        "params": [{"name": "shown", "value": lines}],
         "encoding": _encoding(column, models, sides, logarithmic=logarithmic),
         "layer": [
             {"mark": {"type": "line", "clip": True, "strokeWidth": 1.75}},
@@ -59,23 +57,29 @@ def _encoding(column: str, models: list[str], sides: list[str], *, logarithmic: 
 
 def _points(column: str, title: str, text: str) -> Chart:
     """The points: dragging them moves the scales, and the one next to the pointer tells its values."""
-    told = [
-        {"field": "model", "type": "nominal"},
-        {"field": "side", "type": "nominal", "title": "revision"},
-        {"field": "epoch", "type": "quantitative"},
-        {"field": "images_seen", "type": "quantitative", "title": "images seen", "format": ","},
-        {"field": column, "type": "quantitative", "title": title.lower(), "format": text},
-    ]
     nearest = {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout", "encodings": ["x", "y"]}
     return {
         "mark": {"type": "point", "filled": True, "opacity": 1, "clip": True},
         "params": [
-            {"name": "zoom", "select": {"type": "interval", "zoom": WHEEL}, "bind": "scales"},
+            {"name": "zoom", "select": "interval", "bind": "scales"},
             {"name": "near", "select": nearest},
         ],
         "encoding": {
             "size": {"condition": {"param": "near", "empty": False, "value": 130}, "value": 36},
             "strokeDash": {"value": [1, 0]},
-            "tooltip": told,
+            "tooltip": {"value": {"expr": _told(column, title, text)}},
         },
     }
+
+
+def _told(column: str, title: str, text: str) -> str:
+    """An expression for what a tooltip tells. Vega-Lite's own would read names from the area round a point: undefined."""
+    point = "(datum.datum || datum)"
+    parts = {
+        "model": f"{point}.model",
+        "revision": f"{point}.side",
+        "epoch": f"{point}.epoch",
+        "images seen": f"format({point}.images_seen, ',')",
+        title.lower(): f"format({point}['{column}'], '{text}')",
+    }
+    return "{" + ", ".join(f"'{name}': {value}" for name, value in parts.items()) + "}"

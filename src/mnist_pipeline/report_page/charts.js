@@ -54,6 +54,15 @@ const Charts = (() => {
     return made;
   }
 
+  function keepWheel(host) { // it turns the page, until a click gives it to the chart; else nobody could scroll past
+    let given = false;
+    host.addEventListener("pointerdown", () => { given = true; });
+    host.addEventListener("pointerleave", () => { given = false; });
+    host.addEventListener("wheel", (event) => {
+      if (!given && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+    }, { capture: true, passive: true });
+  }
+
   function frame(parent, column, spec) {
     const title = spec.description.replace(/ by images seen$/, "");
     const figure = document.createElement("figure"), caption = document.createElement("figcaption");
@@ -68,8 +77,7 @@ const Charts = (() => {
     caption.append(heading, tools);
     chart.host.className = "chart";
     chart.host.dataset.column = column;
-    chart.host.addEventListener("pointerdown", () => chart.view?.signal("active", true).runAsync());
-    chart.host.addEventListener("pointerleave", () => chart.view?.signal("active", false).runAsync());
+    keepWheel(chart.host);
     figure.append(caption, chart.host);
     parent.append(figure);
     return chart;
