@@ -73,7 +73,7 @@ def _points(column: str, title: str, text: str) -> Chart:
 
 
 def _told(column: str, title: str, text: str) -> str:
-    """An expression for what a tooltip tells. Vega-Lite's own would read names from the area round a point: undefined."""
+    """An expression for what a tooltip tells; Vega-Lite's own finds no names when the pointer is only near a point."""
     point = "(datum.datum || datum)"
     parts = {
         "model": f"{point}.model",

@@ -18,8 +18,9 @@ function matrix(model, side) {
   const made = table(["", ...DIGITS.map(String)], rows);
   made.ariaLabel = `Confusion of ${model}, ${side.name}`;
   return make("figure", { className: "matrix", dataset: { line: `${model}\n${side.name}` } },
-    make("figcaption", {}, mark(model), " ", make("strong", {}, model), two ? ` ${side.name}` : "",
-      `: ${number(errors)} ${errors === 1 ? "error" : "errors"}`), made);
+    make("figcaption", {}, mark(model), " ", make("strong", {}, model),
+      make("span", { className: "quiet" }, `${two ? `${side.name}: ` : ""}${number(errors)} ${
+        errors === 1 ? "error" : "errors"}`)), made);
 }
 
 function showMatrices() {
