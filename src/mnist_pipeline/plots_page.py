@@ -23,7 +23,7 @@ HEAD = """<!doctype html>
   <style>
     body { margin: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #1b1c1f; background: #fff; }
     body > div { max-width: 100%; margin-bottom: 1rem; overflow-x: auto; }
-    img { max-width: 100%; }
+    img { max-width: min(90vw, 36rem); }
     table { border-spacing: 1rem .25rem; }
   </style>
   <script>"""
@@ -43,12 +43,14 @@ TAIL = """
 def install() -> str:
     """Write the page and tell DVC of it, unless someone chose a page of their own; returns what was done.
 
-    Raises PipelineError outside a DVC repository.
+    Raises PipelineError outside a repository.
     """
+    page = paths.project() / ".dvc" / NAME
+    if not page.parent.is_dir():
+        raise PipelineError(f"{page.parent}: not found; run this in a clone of the project")
     chosen = _dvc("config", OPTION)
     if chosen not in ("", NAME):
         return f"dvc plots keeps the page that was chosen for it: {chosen}"
-    page = paths.project() / ".dvc" / NAME
     write_durably(page, f"{HEAD}{vega.scripts()}{TAIL}".encode())
     _dvc("config", "--local", OPTION, NAME)
     return f"dvc plots writes pages that need no network, by {page.relative_to(paths.project())}"

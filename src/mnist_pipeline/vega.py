@@ -33,7 +33,7 @@ def curve(column: str, title: str, models: list[str], sides: list[str], *, logar
         "params": [{"name": "shown", "value": lines}],
         "encoding": _encoding(column, models, sides, logarithmic=logarithmic),
         "layer": [
-            {"mark": {"type": "line", "clip": True, "strokeWidth": 1.75}},
+            {"mark": {"type": "line", "point": False, "clip": True, "strokeWidth": 1.75}},
             _points(column, title, text),
         ],
     }

@@ -115,7 +115,9 @@ def _curves(revision: Revision) -> list[Content]:
         history = pd.read_csv(io.StringIO(revision.read(paths.history(model))))
         kept = history[[column for column in ("images_seen", "epoch", *CHARTS) if column in history]]
         names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
-        rows += [names | json.loads(row.dropna().to_json()) for _, row in kept.iterrows()]
+        rows += [
+            names | {key: value for key, value in row.items() if pd.notna(value)} for row in kept.to_dict("records")
+        ]
     return rows
 
 
