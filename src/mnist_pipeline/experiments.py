@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from mnist_pipeline import git
 from mnist_pipeline.errors import PipelineError
@@ -33,16 +35,21 @@ def dvc(*arguments: str) -> str:
     programs = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
     for pause in (1, 3, 5, None):  # another experiment that begins or ends holds DVC's lock for a moment
-        done = subprocess.run(
-            [programs / "dvc", *arguments], env=environment, capture_output=True, encoding="utf-8", check=False
-        )
-        if done.returncode == 0:
-            return done.stdout
-        if pause is None or not any(sign in done.stderr for sign in BUSY):
+        with TemporaryFile() as printed, TemporaryFile() as complaint:  # a worker would hold a pipe open while it lives
+            command = [str(programs / "dvc"), *arguments]
+            code = subprocess.run(command, env=environment, stdout=printed, stderr=complaint, check=False).returncode
+            said, wrong = (_read(stream) for stream in (printed, complaint))
+        if code == 0:
+            return said
+        if pause is None or not any(sign in wrong for sign in BUSY):
             break
         time.sleep(pause)
-    said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-    raise PipelineError(f"dvc {' '.join(arguments)}: {said}")
+    raise PipelineError(f"dvc {' '.join(arguments)}: {' '.join(wrong.split()) or f'exit code {code}'}")
+
+
+def _read(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode(errors="replace")
 
 
 def finished() -> set[str]:
