@@ -42,6 +42,7 @@ def shared(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 
 def _experiment(repository: Repository) -> None:
+    repository.run("mnist", "publish")
     stage = repository.path / "stages/train.py"
     code = stage.read_text(encoding="utf-8").replace(
         "    recipe =", "    if settings.seed == 3:\n        raise SystemExit('seed 3 fails here')\n    recipe ="
@@ -50,7 +51,6 @@ def _experiment(repository: Repository) -> None:
     repository.run("dvc", "commit", "--quiet", "--force")  # it does the same for every other seed
     repository.commit("A stage that fails with one seed")
     (repository.path / ".git/info/exclude").write_text("*.txt\n.done\n", encoding="utf-8")
-    repository.run("mnist", "publish")
     try:
         _grid(repository)
         (repository.path / "first.txt").write_text(_sweep(repository, "--seeds", "3", "--json", code=1), "utf-8")

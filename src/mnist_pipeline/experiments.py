@@ -16,7 +16,7 @@ from mnist_pipeline.errors import PipelineError
 
 QUEUED, RUNNING, FAILED = "Queued", "Running", "Failed"
 BUSY = ("Unable to acquire lock", "is busy")
-LOOKS = 3  # a worker on a busy machine does not answer each time that DVC asks for workers
+LOOKS = 5  # a worker on a busy machine does not answer each time that DVC asks for workers
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _read(stream: IO[bytes]) -> str:
 def finished() -> set[str]:
     """The names of all experiments that Git keeps, of any baseline: refs/exps/<two digits>/<the others>/<name>."""
     refs = git.ask("for-each-ref", "--format=%(refname)", "refs/exps").split()
-    return {found[1] for ref in refs if (found := re.fullmatch(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)", ref))}
+    return {found[1] for ref in refs if (found := re.fullmatch(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(.+)", ref))}
 
 
 def queue() -> Queue:
