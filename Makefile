@@ -10,7 +10,7 @@ INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published test test-browser test-server check verify-lock setup ui lock clean help
+.PHONY: repro bench study-published test test-browser test-server test-faults test-faults-small check verify-lock setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +37,12 @@ test-browser: setup ## the page, in headless Chromium (Debian's, installed when 
 test-server: setup ## two repositories that share an MLflow server over PostgreSQL (Debian's, installed when missing)
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(INSTALL) postgresql
 	@python -m pytest -m server
+
+test-faults: setup ## files mutated, stages killed, disks full, servers failing; counts into tests/faults/results.md
+	@python -m pytest -m faults --full
+
+test-faults-small: setup ## the same with smaller counts
+	@python -m pytest -m faults
 
 check: setup ## style, types, and that dvc.lock is current
 	@ruff check .

@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 from benchmarks import report
-from mnist_pipeline import params, paths
+from mnist_pipeline import git, params, paths
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json
-from mnist_pipeline.record import git
 
 OVERHEAD, FASTER = 1.25, 1.3
 RESULTS = ("dvc.lock", "metrics", "results")
@@ -29,7 +28,7 @@ would then not be the one that runs, and longer trainings, which would mend the 
 
 
 def run() -> str:
-    if git("status", "--porcelain", "--", "src", "stages", "params.yaml", "dvc.yaml"):
+    if git.ask("status", "--porcelain", "--", "src", "stages", "params.yaml", "dvc.yaml"):
         raise PipelineError("the clones are of the last commit: commit the changes of src, stages, params.yaml first")
     jobs = params.load().runtime.default_jobs()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import machine
-from mnist_pipeline.record import git
+from mnist_pipeline import git, machine
 
 RESULTS = Path("benchmarks/results.md")
 INTRODUCTION = """# Speed, as ratios
@@ -46,8 +45,8 @@ def _sections() -> dict[str, str]:
 def _origin(seconds: float) -> str:
     here = ", ".join(f"{name} {value}" for name, value in machine.describe().items())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
-    changed = git("status", "--porcelain", "--", "src", "stages", "benchmarks/*.py", "params.yaml")
-    commit = git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
+    changed = git.ask("status", "--porcelain", "--", "src", "stages", "benchmarks/*.py", "params.yaml")
+    commit = git.ask("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
     return (
         f"Measured in {seconds / 60:.1f} min at commit {commit}, on {os.cpu_count()} cores, {memory:.0f} GiB: {here}."
     )

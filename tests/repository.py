@@ -36,7 +36,8 @@ def environment(**changes: str) -> dict[str, str]:
         f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    return kept | identity | {"PATH": path, "GIT_CONFIG_GLOBAL": os.devnull} | changes
+    here = {"PATH": path, "PYTHONPATH": str(ROOT / "src"), "GIT_CONFIG_GLOBAL": os.devnull}
+    return kept | identity | here | changes
 
 
 @dataclass(frozen=True)

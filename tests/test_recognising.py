@@ -1,5 +1,6 @@
 """Files and folders of pictures: every one is answered or named with the reason, in order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,10 @@ def test_what_is_shown_has_the_same_bytes_twice_and_a_name_for_each_file(
     (folder / "00.PNG").rename(folder / "below" / "01.PNG")
     places = [folder / "01.PNG", folder / "below" / "01.PNG"]
     answers = [one for one in recognising.answers(classifier, places) if isinstance(one, recognising.Answer)]
-    first = [explaining.show(answer, tmp_path / "a") for answer in answers]
-    again = [explaining.show(answer, tmp_path / "b") for answer in answers]
-    assert len(set(first)) == 2
+    answers.append(replace(answers[1], path=folder / "below_01.PNG"))  # joined by _, the same as the one before
+    first, again = ([path for _, path in explaining.show(answers, tmp_path / name)] for name in ("a", "b"))
+    assert [path.exists() for path in first] == [True] * 3
+    assert len(set(first)) == 3
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
     with Image.open(first[0]) as shown:
         assert shown.width > 2 * shown.height

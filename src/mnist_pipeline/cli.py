@@ -86,8 +86,8 @@ def predict(
 def _show(answered: "list[Answer]", folder: Path) -> None:
     from mnist_pipeline import explaining
 
-    for answer in answered:
-        print(f"{answer.path}: shown in {explaining.show(answer, folder)}", file=sys.stderr)
+    for path, picture in explaining.show(answered, folder):
+        print(f"{path}: shown in {picture}", file=sys.stderr)
 
 
 @app.command()

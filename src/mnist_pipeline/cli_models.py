@@ -10,7 +10,6 @@ from mnist_pipeline.errors import PipelineError
 
 app = typer.Typer()
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the version.")]
-NONE = "–"
 
 
 @app.command()
@@ -167,7 +166,6 @@ def _name() -> str:
 
 
 def _print(rows: list[dict[str, object]]) -> None:
-    import pandas as pd
+    from mnist_pipeline import tables
 
-    table = pd.DataFrame(rows)
-    print(table.fillna(NONE).to_string(index=False) if rows else "nothing is on record")
+    print(tables.text(rows) or "nothing is on record")

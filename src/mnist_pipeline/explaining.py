@@ -1,5 +1,7 @@
 """How an answer came about, as a picture: the original, what the network sees, and ten probabilities as bars."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,27 @@ from mnist_pipeline import figures, idx
 from mnist_pipeline.recognising import Answer
 
 
-def show(answer: Answer, folder: Path) -> Path:
-    """Write the picture of an answer into `folder`, named after the file and where it lies; returns where."""
-    name = "_".join(part for part in answer.path.parts if part not in (answer.path.anchor, ".", ".."))
-    target = folder / (name if name.lower().endswith(".png") else f"{name}.png")
-    figures.save(_steps(answer), target)
-    return target
+def show(answers: list[Answer], folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Write a picture for each answer into `folder`, named after the file and where it lies; yields both paths."""
+    taken: set[Path] = set()
+    for answer in answers:
+        name = _name(answer.path)
+        target = next(target for target in _targets(folder, name) if target not in taken)
+        taken.add(target)
+        figures.save(_steps(answer), target)
+        yield answer.path, target
+
+
+def _name(path: Path) -> str:
+    joined = "_".join(part for part in path.parts if part not in (path.anchor, ".", ".."))
+    return joined[:-4] if joined.lower().endswith(".png") else joined
+
+
+def _targets(folder: Path, name: str) -> Iterator[Path]:
+    """`a/b` and `a_b` would share a name: the second gets a number."""
+    yield folder / f"{name}.png"
+    for number in itertools.count(2):
+        yield folder / f"{name}-{number}.png"
 
 
 def _steps(answer: Answer) -> Figure:

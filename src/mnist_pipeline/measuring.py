@@ -7,11 +7,10 @@ commit, and the stage that makes the study's table depends on that file.
 import time
 from typing import Any
 
-from mnist_pipeline import checkpoints, dataset, evaluation, machine, paths, runtime
+from mnist_pipeline import checkpoints, dataset, evaluation, git, machine, paths, runtime
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json, sha256_of, write_json
 from mnist_pipeline.params import Params
-from mnist_pipeline.record import git
 
 ROUNDS = 3
 
@@ -25,7 +24,7 @@ def measure(settings: Params) -> None:
     stale = [model for model in settings.models if measured.get(model, {}).get("weights_sha256") != _weights(model)]
     if not stale:
         return
-    if git("status", "--porcelain", "--", "../../src", "../../stages", "params.yaml"):
+    if git.ask("status", "--porcelain", "--", "../../src", "../../stages", "params.yaml"):
         raise PipelineError("src, stages or params.yaml have changes: commit them, since the table names the commit")
     runtime.configure(settings.runtime)
     now = {model: _measure(model) for model in stale}
@@ -56,6 +55,6 @@ def _measure(model: str) -> dict[str, Any]:
         "weights_sha256": weights,
         "training_seconds": round(trained["training_seconds"], 3),
         "test_seconds": round(min(seconds), 4),
-        "commit": git("rev-parse", "HEAD"),
+        "commit": git.ask("rev-parse", "HEAD"),
         "machine": machine.describe(),
     }

@@ -3,17 +3,18 @@
 import hashlib
 import json
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import checkpoints, history, lockfile, paths
+from mnist_pipeline import checkpoints, git, history, lockfile, paths
 from mnist_pipeline.card import Card
+from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json, sha256_of
 from mnist_pipeline.lockfile import Lock
 
 MD5 = "md5:"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -158,16 +159,16 @@ def _timing(model: str, images_seen: int) -> dict[str, float]:
 
 def _origin() -> dict[str, str]:
     """Where the model comes from: the commit that was checked out, whether the tree had changes, the experiment."""
-    tags = {"git.commit": git("rev-parse", "HEAD"), "git.dirty": _dirty()}
+    changes = _asked("status", "--porcelain")
+    dirty = changes if changes == UNKNOWN else str(bool(changes)).lower()
     experiment = {"dvc.experiment": "DVC_EXP_NAME", "dvc.baseline": "DVC_EXP_BASELINE_REV"}
-    return tags | {tag: os.environ[name] for tag, name in experiment.items() if os.environ.get(name)}
+    found = {tag: os.environ[name] for tag, name in experiment.items() if os.environ.get(name)}
+    return {"git.commit": _asked("rev-parse", "HEAD"), "git.dirty": dirty, **found}
 
 
-def _dirty() -> str:
-    changes = git("status", "--porcelain")
-    return changes if changes == "unknown" else str(bool(changes)).lower()
-
-
-def git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
+def _asked(*arguments: str) -> str:
+    """What git says; a tree without any commit, or outside of Git, may publish too."""
+    try:
+        return git.ask(*arguments)
+    except PipelineError:
+        return UNKNOWN

@@ -44,7 +44,7 @@ class Postgres:
     def create(self, database: str) -> str:
         """A new database; returns its address, without the password."""
         self.run("createdb", database)
-        return f"postgresql+psycopg2://{USER}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def query(self, database: str, question: str) -> list[tuple[str, ...]]:
         """The rows that answer a question, every value as text."""
