@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from mnist_pipeline import tables
 from mnist_pipeline.files import read_json, write_json
+from mnist_pipeline.tables import NONE
 
 SAME = 1e-12  # accuracies are counts over counts: what differs, differs by more
 ACCURACIES = ("test_accuracy", "validation_accuracy")
-NONE = "–"
 RECORD = Path("docs/seeds.json")
 
 
@@ -54,9 +55,9 @@ def _against(model: "pd.Series[float]", best: "pd.Series[float]") -> dict[str, f
     }
 
 
-def cells(results: pd.DataFrame) -> pd.DataFrame:
+def cells(results: pd.DataFrame) -> list[dict[str, str]]:
     """The summary as people read it, a row a model: percent, points of a percent, and the best in bold."""
-    return pd.DataFrame([_cells(str(model), row) for model, row in summary(results).iterrows()])
+    return [_cells(str(model), row) for model, row in summary(results).iterrows()]
 
 
 def _cells(model: str, row: "pd.Series[Any]") -> dict[str, str]:
@@ -75,14 +76,14 @@ def _cells(model: str, row: "pd.Series[Any]") -> dict[str, str]:
 
 def markdown(results: pd.DataFrame, commit: str) -> str:
     """The same as a Markdown table, with a line that says how to read it and which commit it is of."""
-    table = cells(results)
-    rows = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    found = cells(results)
+    rows = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + f"\n\n{caption(results, commit)}\n"
 
 
 def text(results: pd.DataFrame, commit: str) -> str:
     """The same for a terminal."""
-    return f"{cells(results).to_string(index=False)}\n\n{caption(results, commit)}\n"
+    return f"{tables.text(cells(results))}\n\n{caption(results, commit)}\n"
 
 
 def caption(results: pd.DataFrame, commit: str) -> str:
