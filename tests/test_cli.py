@@ -159,6 +159,7 @@ def test_help_lists_every_command(mnist: Mnist) -> None:
         "promote",
         "rollback",
         "app",
+        "sweep",
     ):
         assert f"\n  {command} " in out
 

@@ -74,9 +74,10 @@ def test_the_leaderboard_marks_the_chosen_model() -> None:
     ]
 
 
-def test_the_summary_is_of_the_chosen_model() -> None:
+def test_the_summary_is_of_the_chosen_model_and_what_chose_it() -> None:
     found = reporting.summary(table(first={"test_accuracy": 0.95}, second={}), "second")
-    assert found == {"best": "second", "best_test_accuracy": 0.9, "models": 2}
+    validation = {"first": 0.91, "second": 0.91}
+    assert found == {"best": "second", "best_test_accuracy": 0.9, "validation": validation}
 
 
 def test_curves_are_the_epochs_of_all_models_under_one_another() -> None:

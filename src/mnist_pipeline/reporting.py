@@ -82,6 +82,10 @@ def curves(models: list[str]) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame, chosen: str) -> dict[str, Any]:
-    """The few figures of the chosen model that are worth comparing across commits."""
-    row = table.loc[chosen]
-    return {"best": chosen, "best_test_accuracy": row["test_accuracy"], "models": len(table)}
+    """The few figures that are worth comparing across commits; of each model that by which one is chosen.
+
+    Their names (`validation.MODEL`) fit into a column of `dvc exp show`, which crashes where a metric bears the name of
+    a folder that some stage depends on.
+    """
+    validation = {str(name): float(value) for name, value in table["validation_accuracy"].items()}
+    return {"best": chosen, "best_test_accuracy": table.loc[chosen]["test_accuracy"], "validation": validation}
