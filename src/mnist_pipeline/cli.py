@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline import cli_models
+from mnist_pipeline import cli_models, cli_proof
 from mnist_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def _check_params() -> "Params":
 
 
 app.add_typer(cli_models.app)
+app.add_typer(cli_proof.app)
 
 
 def main() -> None:
