@@ -24,7 +24,7 @@ def describe(path: str, before: bytes, after: bytes) -> str:
         return ""
     try:
         said = KINDS.get(PurePath(path).suffix, _in_bytes)(before, after)
-    except (ValueError, OSError, SafetensorError):  # one of them is not of the kind that its name says
+    except (ValueError, OSError, EOFError, SafetensorError):  # one of them is not of the kind that its name says
         said = _in_bytes(before, after)
     return said or f"the same content, written otherwise: {_in_bytes(before, after)}"
 
@@ -39,7 +39,7 @@ def _distance(before: Array, after: Array) -> Array:
     """Absolute differences; infinite where only one of the two is a number."""
     alike = (before == after) | ((before != before) & (after != after))
     distance = np.abs(before.astype(np.float64) - after.astype(np.float64))
-    return np.where(alike, 0.0, np.nan_to_num(distance, nan=np.inf))
+    return np.where(alike, 0.0, np.where(np.isnan(distance), np.inf, distance))
 
 
 def _form(array: Array | None) -> str:

@@ -36,6 +36,7 @@ def rebuilt(commit: str, settings: dict[str, str]) -> Iterator[Path]:
         folder = _clone(commit, temporary / "clone")
         source = folder / os.path.relpath(paths.project() / "src")
         environment = _environment(temporary, source) | settings
+        (temporary / "tmp").mkdir()
         _run([*DVC, "cache", "dir", "--quiet", "--local", str(temporary / "cache")], folder, environment)
         _forget(folder)
         if _run([*MNIST, "repro", "--record"], folder, environment):
@@ -77,8 +78,8 @@ def _environment(temporary: Path, source: Path) -> dict[str, str]:
     """Ours, without what leads out of the clone, and with this Python as `python3`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ALIEN)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-    own = {"PATH": path, "PYTHONPATH": str(source), "DVC_SITE_CACHE_DIR": str(temporary / "site")}
-    return kept | own | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    own = {"PATH": path, "PYTHONPATH": str(source), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return kept | own | {"DVC_SITE_CACHE_DIR": str(temporary / "site"), "TMPDIR": str(temporary / "tmp")}
 
 
 def _forget(folder: Path) -> None:

@@ -25,7 +25,8 @@ class Verdict:
         equal = sum(finding.equal for finding in findings)
         yield f"{equal} of {len(findings)} files have the md5 that dvc.lock gives them"
         yield from self._machine()
-        yield from map(str, self.comparison.accuracies if self.machine else [])
+        if equal < len(findings):
+            yield from map(str, self.comparison.accuracies)
 
     def _machine(self) -> Iterator[str]:
         runtime = ", ".join(f"{key} {value}" for key, value in self.commit.params["runtime"].items())

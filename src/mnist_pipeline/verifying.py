@@ -66,7 +66,7 @@ class Comparison:
     stale: list[str]
 
     def complaints(self, alike: bool) -> list[str]:
-        """What breaks the promise: any difference if the machine is like the recorded one, else what no machine excuses."""
+        """What breaks the promise: where the machine is like the recorded one any difference, else only the faults."""
         unequal = [finding for finding in self.findings if not finding.equal]
         broken = [finding for finding in unequal if alike or finding.fault]
         beyond = [accuracy for accuracy in self.accuracies if not accuracy.within]
