@@ -38,4 +38,5 @@ def _mention_changes() -> None:
 
     changes = git.ask("status", "--porcelain", "--untracked-files=no").splitlines()
     if changes:
-        print(f"{len(changes)} files here have uncommitted changes; it is the commit that is checked, without them")
+        files = "1 file here has" if len(changes) == 1 else f"{len(changes)} files here have"
+        print(f"{files} uncommitted changes; it is the commit that is checked, without them")

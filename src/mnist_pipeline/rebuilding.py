@@ -33,7 +33,7 @@ def rebuilt(commit: str, settings: dict[str, str]) -> Iterator[Path]:
     """
     with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
-        folder = _clone(commit, temporary / "clone")
+        folder = clone(commit, temporary / "clone")
         source = folder / os.path.relpath(paths.project() / "src")
         environment = _environment(temporary, source) | settings
         (temporary / "tmp").mkdir()
@@ -41,7 +41,7 @@ def rebuilt(commit: str, settings: dict[str, str]) -> Iterator[Path]:
         _forget(folder)
         if _run([*MNIST, "repro", "--record"], folder, environment):
             raise PipelineError(f"{commit}: its rebuild failed; what the stage printed is above")
-        _check_executed(folder)
+        check_executed(folder)
         yield folder
 
 
@@ -65,7 +65,7 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _clone(commit: str, target: Path) -> Path:
+def clone(commit: str, target: Path) -> Path:
     """Check out one commit, also one that no branch leads to or of a shallow clone; the folder that answers to ours."""
     top = git.ask("rev-parse", "--show-toplevel")
     git.ask("init", "--quiet", str(target))
@@ -105,7 +105,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
         raise
 
 
-def _check_executed(folder: Path) -> None:
+def check_executed(folder: Path) -> None:
     ran = read_json(folder / paths.RECORDED)["core_seconds"]
     missing = [stage for stage in lockfile.load(folder / lockfile.LOCK).stages if stage not in ran]
     if missing:
