@@ -84,6 +84,15 @@ def test_without_the_original_the_hash_is_compared_and_the_way_to_more_is_said(
     assert "`dvc pull`" in unequal["models/plain"].difference
 
 
+def test_an_original_is_found_by_its_path_wherever_it_is_kept(project: Repository, built: Path) -> None:
+    promised = originals.at(git.commit_of("HEAD"))
+    for path in (WEIGHTS, METRICS, "results/test/plain/confusion.csv"):
+        assert promised.read(path) == (built / path).read_bytes()
+    shutil.rmtree(project.path / ".dvc" / "cache")
+    with pytest.raises(PipelineError, match=f"{WEIGHTS} as .*: it is in neither Git nor .*dvc pull"):
+        promised.read(WEIGHTS)
+
+
 def test_a_damaged_original_is_not_compared_with(project: Repository, built: Path) -> None:
     _flip_a_bit(project)
     project.commit("Other weights")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,10 @@ from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.lockfile import Lock
 
 FOLDER = ".dir"  # how DVC marks the md5 of a folder
+NOWHERE = (
+    "it is in neither Git nor this repository's cache; `dvc pull` brings it from a remote, `mnist repro` at that commit "
+    "makes it"
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,23 @@ class Originals:
         """The md5 of each file of a folder; None when the cache does not know that folder."""
         content = self.cached(md5)
         return None if content is None else {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
+
+    def read(self, path: str) -> bytes:
+        """A file by its path, from Git or from the cache. Raises PipelineError when it is in neither."""
+        content = self.kept(path) or next(map(self.cached, self._named(path)), None)
+        if content is None:
+            raise PipelineError(f"{path} as {self.commit} has it: {NOWHERE}")
+        return content
+
+    def _named(self, path: str) -> Iterator[str]:
+        """The md5 that dvc.lock, or the listing of a folder in it, gives a path."""
+        for stage in self.lock.stages:
+            for output, md5 in self.lock.outputs(stage).items():
+                if path == output:
+                    yield md5
+                elif path.startswith(f"{output}/"):
+                    name = path.removeprefix(f"{output}/")
+                    yield from (md5 for other, md5 in (self.listing(md5) or {}).items() if other == name)
 
 
 def at(commit: str) -> Originals:

@@ -9,15 +9,12 @@ from typing import Any
 from mnist_pipeline import differences, lockfile, paths
 from mnist_pipeline.files import read_json
 from mnist_pipeline.lockfile import Lock
-from mnist_pipeline.originals import FOLDER, Originals, digest
+from mnist_pipeline.originals import FOLDER, NOWHERE, Originals, digest
 from mnist_pipeline.revision import Revision
 
 TOLERANCE = 0.005  # of test and validation accuracy, as the README promises it
 ACCURACIES = ("test_accuracy", "validation_accuracy")
-ONLY_HASHES = (
-    "only the hashes can be compared: the original is in neither Git nor this repository's cache; "
-    "`dvc pull` brings it from a remote, `mnist repro` at that commit makes it"
-)
+ONLY_HASHES = f"only the hashes can be compared, not the original: {NOWHERE}"
 
 
 @dataclass(frozen=True)
