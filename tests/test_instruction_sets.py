@@ -44,7 +44,8 @@ def test_changes_are_in_points_images_and_the_largest_weight(built: Path, tmp_pa
     save_file(tensors, weights)
     change = _change(folder)
     assert (change.images, change.validation) == (3, 0.0)
-    assert (change.test, change.weight) == (pytest.approx(-0.25), pytest.approx(0.5))
+    assert change.test == pytest.approx(-0.25)
+    assert change.weight == pytest.approx(0.5)
     assert str(change) == "-0.25, +0.00; 3; 0.5"
 
 

@@ -15,8 +15,8 @@ from mnist_pipeline.lockfile import Lock
 
 FOLDER = ".dir"  # how DVC marks the md5 of a folder
 NOWHERE = (
-    "it is in neither Git nor this repository's cache; `dvc pull` brings it from a remote, `mnist repro` at that commit "
-    "makes it"
+    "it is in neither Git nor this repository's cache; "
+    "`dvc pull` brings it from a remote, `mnist repro` at that commit makes it"
 )
 
 
