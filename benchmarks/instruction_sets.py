@@ -91,6 +91,6 @@ def change(promised: Originals, comparison: verifying.Comparison, folder: Path, 
     weights = paths.model(model) / WEIGHTS
     distance, _ = differences.largest(load(promised.read(weights.as_posix())), load((folder / weights).read_bytes()))
     images = int((before["predicted"] != after["predicted"]).sum())
-    own = tuple(promised.lock.results(model))
-    same = all(finding.equal for finding in comparison.findings if finding.path.startswith(own))
+    own = tuple(f"{path}/" for path in promised.lock.results(model))
+    same = all(finding.equal for finding in comparison.findings if f"{finding.path}/".startswith(own))
     return Change(points["test_accuracy"], points["validation_accuracy"], images, distance, same)
