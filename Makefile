@@ -54,7 +54,7 @@ check: setup ## style, types, and that dvc.lock is current
 	if echo "$$plan" | grep "Running stage"; then echo "dvc.lock is not current; run make repro and commit it"; exit 1; fi
 
 verify-lock: setup ## hold the results of a fresh run against the committed ones
-	@python .ci/compare.py
+	@mnist verify-repro --here
 
 report: setup ## results as one folder that opens from disk: report/ (FROM=v1: beside the files as they are; TO=v2: two revisions)
 	@mnist report $(FROM) $(TO)

@@ -3,7 +3,18 @@
 import sys
 import time
 
-from benchmarks import distance, growth, overhead, page, pictures, report, test_images, time_to_99, training_time
+from benchmarks import (
+    distance,
+    growth,
+    instruction_sets,
+    overhead,
+    page,
+    pictures,
+    report,
+    test_images,
+    time_to_99,
+    training_time,
+)
 from mnist_pipeline.errors import PipelineError
 
 PARTS = {
@@ -13,6 +24,7 @@ PARTS = {
     "test_images": ("10,000 test images", test_images.run),
     "overhead": ("Pipeline overhead", overhead.run),
     "growth": ("Growth", growth.run),
+    "instruction_sets": ("Other instruction sets", instruction_sets.run),
     "pictures": ("Real pictures", pictures.run),
     "page": ("The page's answers", page.run),
 }

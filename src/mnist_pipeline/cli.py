@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline import cli_compare, cli_doctor, cli_models, cli_report, cli_sweep
+from mnist_pipeline import cli_compare, cli_doctor, cli_models, cli_proof, cli_report, cli_sweep
 from mnist_pipeline.errors import PipelineError, refusal
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ app.add_typer(cli_compare.app)
 app.add_typer(cli_doctor.app)
 app.add_typer(cli_report.app)
 app.add_typer(cli_sweep.app)
+app.add_typer(cli_proof.app)
 
 
 def main() -> None:

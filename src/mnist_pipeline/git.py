@@ -44,6 +44,12 @@ def show(commit: str, path: str) -> str | None:
     return ask("show", f"{commit}:./{path}")
 
 
+def blob(commit: str, path: str) -> bytes | None:
+    """The same as bytes."""
+    done = subprocess.run(["git", "show", f"{commit}:./{path}"], capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
 def commits_by_blob(path: str) -> dict[str, list[str]]:
     """Each content of a file of this folder, as git's object, with all commits that hold it, newest first."""
     prefix, commits = ask("rev-parse", "--show-prefix"), ask("rev-list", "--all", "--date-order").split()

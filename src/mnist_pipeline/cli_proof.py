@@ -1,0 +1,42 @@
+"""The command of `mnist` that proves what is promised about bits."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command("verify-repro")
+def verify_repro(
+    revision: Annotated[str, typer.Argument(help="A commit, tag, branch or DVC experiment.")] = "HEAD",
+    here: Annotated[
+        bool, typer.Option("--here", help="Rebuild nothing: hold the results in this folder, after `mnist repro`.")
+    ] = False,
+) -> None:
+    """Rebuild a commit in a clean clone, every stage executed, and hold each file against its dvc.lock."""
+    from pathlib import Path
+
+    from mnist_pipeline import git, originals, rebuilding, verdict, verifying
+
+    promised = originals.at(git.commit_of(revision))
+    print(git.ask("show", "--no-patch", "--format=commit %H: %s", promised.commit), flush=True)
+    if here:
+        comparison = verifying.compare(promised, Path())
+    else:
+        _mention_changes()
+        with rebuilding.rebuilt(promised.commit, {}) as folder:
+            comparison = verifying.compare(promised, folder)
+        print("every stage was executed in a clean clone, which is deleted; nothing was restored")
+    reached = verdict.of(promised.commit, comparison)
+    print("\n".join(reached.lines()), flush=True)
+    print(reached.check())
+
+
+def _mention_changes() -> None:
+    from mnist_pipeline import git
+
+    changes = git.ask("status", "--porcelain", "--untracked-files=no").splitlines()
+    if changes:
+        files = "1 file here has" if len(changes) == 1 else f"{len(changes)} files here have"
+        print(f"{files} uncommitted changes; it is the commit that is checked, without them")

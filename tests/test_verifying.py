@@ -1,0 +1,200 @@
+"""Results held against a commit: what was tampered with is named, and what it means depends on the machine."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from mnist_pipeline import git, originals, paths, recording, verdict, verifying
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import read_json, write_json
+from mnist_pipeline.verdict import Verdict
+from mnist_pipeline.verifying import Comparison, Finding
+from tests.repository import Repository
+
+METRICS = "metrics/models/plain.json"
+WEIGHTS = "models/plain/weights.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _inside(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a repository to tamper with; `built` stands for the folder where its first commit was rebuilt."""
+    monkeypatch.chdir(project.path)
+    for name in recording.SIMULATING:
+        monkeypatch.delenv(name, raising=False)
+
+
+def _compare(project: Repository, built: Path) -> Comparison:
+    """What the last commit promises against what was built; what was tampered with is committed before."""
+    if project.status():
+        project.commit("Tampered with")
+    return verifying.compare(originals.at(git.commit_of("HEAD")), built)
+
+
+def _unequal(comparison: Comparison) -> dict[str, Finding]:
+    return {finding.path: finding for finding in comparison.findings if not finding.equal}
+
+
+def _replace_in_lock(project: Repository, old: str, new: str) -> None:
+    lock = project.path / "dvc.lock"
+    lock.write_text(lock.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def _flip_a_bit(project: Repository) -> None:
+    """In one weight, with dvc.lock and DVC's cache as if it had been trained so."""
+    tensors = load_file(WEIGHTS)
+    flat = next(iter(tensors.values())).reshape(-1).view("u4")
+    flat[0] ^= 1
+    Path(WEIGHTS).unlink()
+    save_file(tensors, WEIGHTS)
+    project.run("dvc", "commit", "--quiet", "--force", "train@plain")
+
+
+def test_what_was_built_is_what_was_committed_file_by_file(project: Repository, built: Path) -> None:
+    write_json(paths.RECORDED, {"machine": recording.here(), "core_seconds": {}})
+    comparison = _compare(project, built)
+    assert all(finding.equal for finding in comparison.findings)
+    files = {finding.path for finding in comparison.findings}
+    assert {METRICS, WEIGHTS, "data/idx/test-labels.idx1-ubyte", ".mlflow/receipt.json"} <= files
+    kept = project.run("git", "ls-files", "metrics", "results").split()
+    assert set(kept) <= files
+    assert comparison.complaints(alike=True) == []
+    assert verdict.of(git.commit_of("HEAD"), comparison).check() == "reproduced: every bit is the committed one"
+
+
+def test_one_bit_of_a_weight_is_found_with_its_size(project: Repository, built: Path) -> None:
+    _flip_a_bit(project)
+    comparison = _compare(project, built)
+    assert list(_unequal(comparison)) == [WEIGHTS]
+    difference = _unequal(comparison)[WEIGHTS].difference
+    assert difference.startswith("1 of 22270 values, by at most ")
+    assert len(comparison.complaints(alike=True)) == 1
+    assert comparison.complaints(alike=False) == []
+
+
+def test_without_the_original_the_hash_is_compared_and_the_way_to_more_is_said(
+    project: Repository, built: Path
+) -> None:
+    _flip_a_bit(project)
+    shutil.rmtree(".dvc/cache")
+    unequal = _unequal(_compare(project, built))
+    assert list(unequal) == ["models/plain"]
+    assert "`dvc pull`" in unequal["models/plain"].difference
+
+
+def test_an_original_is_found_by_its_path_wherever_it_is_kept(project: Repository, built: Path) -> None:
+    promised = originals.at(git.commit_of("HEAD"))
+    for path in (WEIGHTS, METRICS, "results/test/plain/confusion.csv"):
+        assert promised.read(path) == (built / path).read_bytes()
+    shutil.rmtree(project.path / ".dvc" / "cache")
+    with pytest.raises(PipelineError, match=f"{WEIGHTS} as .*: it is in neither Git nor .*dvc pull"):
+        promised.read(WEIGHTS)
+
+
+def test_a_damaged_original_is_not_compared_with(project: Repository, built: Path) -> None:
+    _flip_a_bit(project)
+    project.commit("Other weights")
+    promised = originals.at(git.commit_of("HEAD"))
+    md5 = promised.listing(promised.lock.outputs("train@plain")["models/plain"])["weights.safetensors"]  # type: ignore[index]
+    cached = promised.cache / "files" / "md5" / md5[:2] / md5[2:]
+    cached.chmod(0o644)
+    cached.write_bytes(b"damaged")
+    assert "`dvc pull`" in _unequal(verifying.compare(promised, built))[WEIGHTS].difference
+
+
+@pytest.mark.parametrize(("off", "beyond"), [(-0.004, False), (-0.005, False), (-0.006, True)])
+def test_metrics_name_their_keys_and_another_machine_has_its_tolerance(
+    project: Repository, built: Path, off: float, beyond: bool
+) -> None:
+    found = read_json(built / METRICS)["test_accuracy"]
+    project.edit(METRICS, test_accuracy=found + off)
+    comparison = _compare(project, built)
+    assert _unequal(comparison)[METRICS].difference.startswith(f"test_accuracy: {found} instead of {found + off}")
+    assert METRICS in comparison.complaints(alike=True)[0]
+    assert [("test_accuracy" in said) for said in comparison.complaints(alike=False)] == [True] * beyond
+
+
+def test_predictions_say_how_many_rows(project: Repository, built: Path) -> None:
+    path = Path("results/test/plain/predictions.csv")
+    header, first, *rest = path.read_text(encoding="utf-8").splitlines()
+    other = first[:-1] + str((int(first[-1]) + 1) % 10)
+    before = (built / path).read_bytes()
+    path.write_text("\n".join([header, other, *rest, ""]), encoding="utf-8")
+    _replace_in_lock(project, originals.digest(before), originals.digest(path.read_bytes()))
+    assert _unequal(_compare(project, built))[path.as_posix()].difference == "predicted in 1 of 100 rows"
+
+
+def test_a_file_of_gits_that_dvc_lock_does_not_mean_is_wrong_on_any_machine(project: Repository, built: Path) -> None:
+    write_json(project.path / METRICS, read_json(project.path / METRICS) | {"test_errors": 77})
+    comparison = _compare(project, built)
+    assert "Git keeps another file" in _unequal(comparison)[METRICS].fault
+    assert "test_errors: 0 instead of 77 (-77)" in comparison.complaints(alike=False)[0]
+
+
+def test_a_lock_that_is_not_of_this_code_is_wrong_on_any_machine(project: Repository, built: Path) -> None:
+    network = originals.digest(Path("src/mnist_pipeline/networks/mlp_28.py").read_bytes())
+    _replace_in_lock(project, network, "0" * 32)
+    _replace_in_lock(project, "epochs: 2", "epochs: 3")
+    said = "\n".join(_compare(project, built).complaints(alike=False))
+    assert f"train@plain: src/mnist_pipeline/networks/mlp_28.py: {'0' * 32}, at the commit {network}" in said
+    assert "train@plain: params.yaml: models.plain: " in said
+
+
+def test_files_on_one_side_only_are_faults(project: Repository, built: Path, tmp_path: Path) -> None:
+    rebuilt = Path(shutil.copytree(built, tmp_path / "rebuilt"))
+    (rebuilt / METRICS).unlink()
+    (rebuilt / "models" / "weak" / "more.json").write_text("{}", encoding="utf-8")
+    said = _compare(project, rebuilt).complaints(alike=False)
+    assert said == [
+        "DIFFERENT  models/weak/more.json: came out, but dvc.lock does not have it",
+        f"DIFFERENT  {METRICS}: did not come out",
+    ]
+
+
+def test_a_stage_that_the_lock_does_not_have_is_a_fault(project: Repository, built: Path) -> None:
+    _replace_in_lock(project, "  report:\n", "  reported:\n")
+    unequal = _unequal(_compare(project, built))
+    assert "results/summary/leaderboard.md" in unequal
+    assert all(finding.fault == "came out, but dvc.lock does not have it" for finding in unequal.values())
+
+
+def _verdict(project: Repository, built: Path, **machine: str) -> Verdict:
+    write_json(paths.RECORDED, {"machine": recording.here() | machine, "core_seconds": {}})
+    comparison = _compare(project, built)
+    return verdict.of(git.commit_of("HEAD"), comparison)
+
+
+def test_on_the_recorded_machine_every_bit_has_to_agree(project: Repository, built: Path) -> None:
+    _flip_a_bit(project)
+    reached = _verdict(project, built)
+    said = list(reached.lines())
+    assert "as params.yaml says on any machine: device cpu, threads 1" in said
+    assert "the machine is the one of recorded.json, in all that decides the bits" in said
+    assert any(line.startswith(f"DIFFERENT  {WEIGHTS}: 1 of 22270 values") for line in said)
+    with pytest.raises(PipelineError, match=f"every bit has to agree.*\n.*{WEIGHTS}"):
+        reached.check()
+
+
+def test_on_another_machine_its_differences_are_said_and_the_tolerance_counts(project: Repository, built: Path) -> None:
+    _flip_a_bit(project)
+    reached = _verdict(project, built, processor="another", ATEN_CPU_CAPABILITY="avx2")
+    said = "\n".join(reached.lines())
+    assert f"not as recorded: processor: recorded another, here {recording.here()['processor']}" in said
+    assert "not as recorded: ATEN_CPU_CAPABILITY: recorded avx2, here not set" in said
+    assert reached.check().startswith("within the tolerance: ")
+
+
+def test_the_command_holds_the_folder_itself(project: Repository, built: Path) -> None:
+    """As `make verify-lock` does after `make repro`; exit code 1 where a bit differs on the recorded machine."""
+    write_json(paths.RECORDED, {"machine": recording.here(), "core_seconds": {}})
+    project.commit("Recorded")
+    shutil.copytree(built / ".mlflow", ".mlflow", ignore=shutil.ignore_patterns("artifacts", "*.db"))
+    said = project.run("mnist", "verify-repro", "--here")
+    assert "45 of 45 files have the md5 that dvc.lock gives them" in said
+    assert "reproduced: every bit is the committed one" in said
+    Path(METRICS).write_text(json.dumps(read_json(Path(METRICS)) | {"test_loss": 1.0}), encoding="utf-8")
+    said = project.run("mnist", "verify-repro", "--here", code=1)
+    assert "test_loss: 1.0 instead of " in said
+    assert "Traceback" not in said
