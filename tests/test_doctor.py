@@ -1,9 +1,7 @@
-"""`mnist doctor`: each check on what is well and what is not, with real files, servers, databases and repositories."""
+"""`mnist doctor` on this machine and in real folders, well and not (sources and stores: test_doctor_reach.py)."""
 
 import os
 import shutil
-import socket
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import lockfile, machine, params, paths, recording
+from mnist_pipeline import lockfile, machine, paths, recording
 from mnist_pipeline.cli import main
-from mnist_pipeline.doctor import environment, examination, reach, repository
+from mnist_pipeline.doctor import environment, examination, repository
 from mnist_pipeline.doctor.finding import Check, Finding
 from mnist_pipeline.files import write_json
 from mnist_pipeline.params import Runtime
-from tests import mirror
-from tests.mirror import Fault
 from tests.repository import Repository
 
 OBEDIENT = (
@@ -113,84 +109,6 @@ def test_data_are_those_that_dvc_lock_describes(workspace: Path) -> None:
     assert repository.data().state == "mend"
     paths.TEST_LABELS.unlink()
     assert repository.data().state == "note"
-
-
-def test_a_server_that_has_the_files_and_a_folder_that_has_them_are_ok(
-    settings: params.Params, server: str, published: Path
-) -> None:
-    for place in (server, f"{server}/", str(published), published.as_uri()):
-        assert reach.source(settings.data, place) == Finding(f"source {place}", "ok", "serves the files")
-
-
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        ("missing", "train-images-idx3-ubyte.gz: answered 404 Not Found"),
-        ("too short", "train-images-idx3-ubyte.gz: expected "),
-        ("hangs up", "can't be reached: "),
-    ],
-)
-def test_a_server_that_fails_says_how(fault: Fault, said: str, settings: params.Params, published: Path) -> None:
-    with mirror.serve(published, fault) as broken:
-        found = reach.source(settings.data, broken.address)
-    assert found.state == "note"
-    assert found.found.startswith(said)
-
-
-def test_an_address_where_nobody_answers_and_folders_without_the_files(
-    settings: params.Params, folder: Path, published: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    assert "ConnectionRefusedError" in reach.source(settings.data, f"http://127.0.0.1:{port}").found
-    assert reach.source(settings.data, "nowhere").found.startswith("no train-images-idx3-ubyte.gz, ")
-    shutil.copytree(published, folder / "copy")
-    (folder / "copy/t10k-labels-idx1-ubyte.gz").write_bytes(b"")
-    assert reach.source(settings.data, "copy").found == "not of the size in params.yaml: t10k-labels-idx1-ubyte.gz"
-
-
-def test_sources_are_to_be_mended_only_when_none_works() -> None:
-    broken, works = Finding("a", "note", "gone"), Finding("b", "ok", "there")
-    assert reach.weigh([broken, works]) == [broken, works]
-    (alone,) = reach.weigh([broken])
-    assert (alone.state, alone.found) == ("mend", "gone")
-    assert reach.weigh([]) == []
-
-
-def test_a_store_that_is_not_there_yet_is_worth_a_note() -> None:
-    assert reach.store("tiny").state == "note"
-    assert not paths.STORE.exists()
-
-
-def test_a_store_that_nobody_can_write_to_says_why(folder: Path) -> None:
-    (folder / paths.STORE).mkdir()
-    with sqlite3.connect(folder / paths.DATABASE) as other:
-        other.execute("CREATE TABLE something (number)")
-        other.commit()
-        other.execute("BEGIN IMMEDIATE")
-        assert "database is locked" in reach.store("tiny").found
-    other.close()
-    (folder / paths.DATABASE).write_bytes(b"no database " * 1000)
-    found = reach.store("tiny")
-    assert (found.state, found.found.rpartition(": ")[2]) == ("mend", "file is not a database")
-
-
-def test_a_store_is_opened_and_counted(built: Path) -> None:
-    output = Repository(built).run("mnist", "doctor", code=1)
-    assert "versions of tiny: 2" in " ".join(output.split())
-
-
-def test_a_store_that_was_moved_is_noticed(built: Path, project: Repository) -> None:
-    shutil.copytree(built / ".mlflow", project.path / ".mlflow")
-    output = project.run("mnist", "doctor", code=1)
-    assert "mend  mlflow store: was moved: " in output
-    assert "→ mnist relocate --apply" in output
-
-
-def test_a_server_for_the_store_that_is_not_there_is_named(project: Repository) -> None:
-    output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9")
-    assert "mend  mlflow store: MLflow's store at http://127.0.0.1:9" in output
-    assert "secret" not in output
 
 
 def test_what_does_not_answer_is_left_behind_and_what_fails_ends_no_other() -> None:

@@ -1,0 +1,102 @@
+"""What `mnist doctor` says of sources and stores, with real servers and databases, well and not."""
+
+import shutil
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline import params, paths
+from mnist_pipeline.doctor import reach
+from mnist_pipeline.doctor.finding import Finding
+from tests import mirror
+from tests.mirror import Fault
+from tests.repository import Repository
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and nothing in the environment that names a store."""
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_server_that_has_the_files_and_a_folder_that_has_them_are_ok(
+    settings: params.Params, server: str, published: Path
+) -> None:
+    for place in (server, f"{server}/", str(published), published.as_uri()):
+        assert reach.source(settings.data, place) == Finding(f"source {place}", "ok", "serves the files")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("missing", "train-images-idx3-ubyte.gz: answered 404 Not Found"),
+        ("too short", "train-images-idx3-ubyte.gz: expected "),
+        ("hangs up", "can't be reached: "),
+    ],
+)
+def test_a_server_that_fails_says_how(fault: Fault, said: str, settings: params.Params, published: Path) -> None:
+    with mirror.serve(published, fault) as broken:
+        found = reach.source(settings.data, broken.address)
+    assert found.state == "note"
+    assert found.found.startswith(said)
+
+
+def test_an_address_where_nobody_answers_and_folders_without_the_files(
+    settings: params.Params, folder: Path, published: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert "ConnectionRefusedError" in reach.source(settings.data, f"http://127.0.0.1:{port}").found
+    assert reach.source(settings.data, "nowhere").found.startswith("no train-images-idx3-ubyte.gz, ")
+    shutil.copytree(published, folder / "copy")
+    (folder / "copy/t10k-labels-idx1-ubyte.gz").write_bytes(b"")
+    assert reach.source(settings.data, "copy").found == "not of the size in params.yaml: t10k-labels-idx1-ubyte.gz"
+
+
+def test_sources_are_to_be_mended_only_when_none_works() -> None:
+    broken, works = Finding("a", "note", "gone"), Finding("b", "ok", "there")
+    assert reach.weigh([broken, works]) == [broken, works]
+    (alone,) = reach.weigh([broken])
+    assert (alone.state, alone.found) == ("mend", "gone")
+    assert reach.weigh([]) == []
+
+
+def test_a_store_that_is_not_there_yet_is_worth_a_note() -> None:
+    assert reach.store("tiny").state == "note"
+    assert not paths.STORE.exists()
+
+
+def test_a_store_that_nobody_can_write_to_says_why(folder: Path) -> None:
+    (folder / paths.STORE).mkdir()
+    with sqlite3.connect(folder / paths.DATABASE) as other:
+        other.execute("CREATE TABLE something (number)")
+        other.commit()
+        other.execute("BEGIN IMMEDIATE")
+        assert "database is locked" in reach.store("tiny").found
+    other.close()
+    (folder / paths.DATABASE).write_bytes(b"no database " * 1000)
+    found = reach.store("tiny")
+    assert (found.state, found.found.rpartition(": ")[2]) == ("mend", "file is not a database")
+
+
+def test_a_store_is_opened_and_counted(built: Path) -> None:
+    output = Repository(built).run("mnist", "doctor", code=1)
+    assert "versions of tiny: 2" in " ".join(output.split())
+
+
+def test_a_store_that_was_moved_is_noticed(built: Path, project: Repository) -> None:
+    shutil.copytree(built / ".mlflow", project.path / ".mlflow")
+    output = project.run("mnist", "doctor", code=1)
+    assert "mend  mlflow store: was moved: " in output
+    assert "→ mnist relocate --apply" in output
+
+
+def test_a_server_for_the_store_that_is_not_there_is_named(project: Repository) -> None:
+    output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9")
+    assert "mend  mlflow store: MLflow's store at http://127.0.0.1:9" in output
+    assert "secret" not in output
