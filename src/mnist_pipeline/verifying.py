@@ -143,8 +143,7 @@ def _inputs(lock: Lock, made: Lock, stage: str) -> dict[str, Any]:
     entry = lock.stages.get(stage, {})
     outputs = [path for other in made.stages for path in made.outputs(other)]
     files = {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if not _overlaps(dep["path"], outputs)}
-    keys = {f"{file}: {key}": value for file, keys in entry.get("params", {}).items() for key, value in keys.items()}
-    return {"cmd": entry.get("cmd")} | files | keys
+    return {"cmd": entry.get("cmd")} | files | dict(differences.leaves(entry.get("params", {})))
 
 
 def _overlaps(path: str, outputs: list[str]) -> bool:
