@@ -47,7 +47,7 @@ class Originals:
     def cached(self, md5: str) -> bytes | None:
         """A file as DVC's cache has it; None when it is not there, or damaged."""
         path = self.cache / "files" / "md5" / md5[:2] / md5[2:]
-        content = path.read_bytes() if path.exists() else None
+        content = path.read_bytes() if path.is_file() else None
         return content if content is not None and digest(content) == md5.removesuffix(FOLDER) else None
 
     def listing(self, md5: str) -> dict[str, str] | None:
