@@ -90,6 +90,13 @@ def test_a_table_says_how_far_figures_are_off_and_which_texts_are_others() -> No
     assert longer == "1 rows with columns model instead of 2 rows with columns model, loss"
 
 
+def test_the_last_bit_of_a_figure_counts_and_what_is_no_number_on_both_sides_does_not() -> None:
+    before, after = b"loss,none\n0.1,\n", b"loss,none\n0.10000000000000002,\n"
+    assert differences.describe("t.csv", before, after) == "loss in 1 of 1 rows by at most 1.39e-17"
+    before, after = b'{"loss": NaN, "a": 0.1}', b'{"loss": NaN, "a": 0.10000000000000002}'
+    assert differences.describe("m.json", before, after) == "a: 0.10000000000000002 instead of 0.1 (+1.39e-17)"
+
+
 def test_arrays_and_pictures_are_compared_by_value() -> None:
     before, after = np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8)
     after[1, 2], after[3, 3] = 9, 200

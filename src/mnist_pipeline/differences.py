@@ -77,26 +77,28 @@ def _in_picture(before: bytes, after: bytes) -> str:
 
 
 def _in_figures(before: bytes, after: bytes) -> str:
-    old, new = dict(_leaves(json.loads(before))), dict(_leaves(json.loads(after)))
-    return _listed(
-        [_figure(key, old, new) for key in old | new if (key in old, old.get(key)) != (key in new, new.get(key))]
-    )
+    old, new = dict(leaves(json.loads(before))), dict(leaves(json.loads(after)))
+    return _listed([_figure(key, old, new) for key in old | new if _shown(key, old) != _shown(key, new)])
 
 
-def _leaves(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of nested mappings and lists, by its keys joined with dots."""
     parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else None
     if parts is None:
         yield name, content
     else:
         for key, part in parts:
-            yield from _leaves(part, f"{name}.{key}".removeprefix("."))
+            yield from leaves(part, f"{name}.{key}".removeprefix("."))
 
 
 def _figure(key: str, old: dict[str, Any], new: dict[str, Any]) -> str:
-    values = [repr(side[key]) if key in side else "nothing" for side in (new, old)]
     numbers = all(type(side.get(key)) in (int, float) for side in (new, old))
-    return f"{key}: {values[0]} instead of {values[1]}" + (f" ({new[key] - old[key]:+.3g})" if numbers else "")
+    by = f" ({new[key] - old[key]:+.3g})" if numbers else ""
+    return f"{key}: {_shown(key, new)} instead of {_shown(key, old)}{by}"
+
+
+def _shown(key: str, values: dict[str, Any]) -> str:
+    return repr(values[key]) if key in values else "nothing"
 
 
 def _in_table(before: bytes, after: bytes) -> str:

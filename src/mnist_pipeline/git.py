@@ -44,10 +44,9 @@ def show(commit: str, path: str) -> str | None:
     return ask("show", f"{commit}:./{path}")
 
 
-def blob(commit: str, path: str) -> bytes | None:
-    """The same as bytes."""
-    done = subprocess.run(["git", "show", f"{commit}:./{path}"], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+def blob(commit: str, path: str) -> bytes:
+    """The bytes of a file of this folder that a commit has."""
+    return subprocess.run(["git", "show", f"{commit}:./{path}"], capture_output=True, check=True).stdout
 
 
 def commits_by_blob(path: str) -> dict[str, list[str]]:

@@ -37,12 +37,17 @@ class Originals:
 
     def kept(self, path: str) -> bytes | None:
         """A file as Git has it; None when Git does not keep it."""
-        return git.blob(self.commit, path)
+        return git.blob(self.commit, path) if path in self._names else None
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """All files of this folder that Git has, by their paths."""
+        return set(git.ask("ls-tree", "-r", "-z", "--name-only", self.commit).split("\0"))
 
     def cached(self, md5: str) -> bytes | None:
         """A file as DVC's cache has it; None when it is not there, or damaged."""
         path = self.cache / "files" / "md5" / md5[:2] / md5[2:]
-        content = path.read_bytes() if path.exists() else None
+        content = path.read_bytes() if path.is_file() else None
         return content if content is not None and digest(content) == md5.removesuffix(FOLDER) else None
 
     def listing(self, md5: str) -> dict[str, str] | None:

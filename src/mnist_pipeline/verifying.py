@@ -67,7 +67,9 @@ class Comparison:
         unequal = [finding for finding in self.findings if not finding.equal]
         broken = [finding for finding in unequal if alike or finding.fault]
         beyond = [accuracy for accuracy in self.accuracies if not accuracy.within]
-        return [*self.stale, *map(str, broken), *map(str, beyond)]
+        blind = unequal and not alike and not self.accuracies
+        nothing = ["no model's accuracy is both committed and here, so nothing tells how far the results are off"]
+        return [*self.stale, *map(str, broken), *map(str, beyond), *(nothing if blind else [])]
 
 
 def compare(promised: Originals, folder: Path) -> Comparison:
@@ -111,9 +113,8 @@ def _of_file(promised: Originals, folder: Path, path: str, expected: str, found:
         fault = "did not come out" if expected else "came out, but dvc.lock does not have it"
         return Finding(path, expected, found, fault=fault)
     kept = promised.kept(path)
-    fault = (
-        f"Git keeps another file (md5 {digest(kept)}) than dvc.lock says" if kept and digest(kept) != expected else ""
-    )
+    other = kept is not None and digest(kept) != expected
+    fault = f"Git keeps another file (md5 {digest(kept or b'')}) than dvc.lock says" if other else ""
     if expected == found and not fault:
         return Finding(path, expected, found)
     original = promised.cached(expected) if kept is None else kept
@@ -143,8 +144,7 @@ def _inputs(lock: Lock, made: Lock, stage: str) -> dict[str, Any]:
     entry = lock.stages.get(stage, {})
     outputs = [path for other in made.stages for path in made.outputs(other)]
     files = {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if not _overlaps(dep["path"], outputs)}
-    keys = {f"{file}: {key}": value for file, keys in entry.get("params", {}).items() for key, value in keys.items()}
-    return {"cmd": entry.get("cmd")} | files | keys
+    return {"cmd": entry.get("cmd")} | files | dict(differences.leaves(entry.get("params", {})))
 
 
 def _overlaps(path: str, outputs: list[str]) -> bool:
