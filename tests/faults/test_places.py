@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,6 @@ from tests.repository import ROOT, Repository
 
 pytestmark = pytest.mark.faults
 Place = Callable[[Repository, Path], Repository]
-FROM_CACHE = {"ran": 1, "unchanged": 3 + 2 * len(MODELS)}  # publish alone has nothing to restore
-FROM_NOTHING = {"ran": 4 + 2 * len(MODELS)}
 
 
 def named(name: str) -> Place:
@@ -49,7 +48,7 @@ def inside_another(built: Repository, folder: Path) -> Repository:
 def part_of_another(built: Repository, folder: Path) -> Repository:
     """Without a history of its own: a folder of a larger repository."""
     outer = Repository(folder / "outer")
-    inner = Repository(built.clone(outer.path / "projects" / "digits").path)
+    inner = built.clone(outer.path / "projects" / "digits")
     shutil.rmtree(inner.path / ".git")
     outer.run("git", "init", "--quiet")
     outer.commit("A project as a folder")
@@ -58,7 +57,7 @@ def part_of_another(built: Repository, folder: Path) -> Repository:
 
 PLACES: dict[str, Place] = {
     "a folder with spaces, quotes and letters of any alphabet": named("Zahlen & Bücher 数字 'x'"),
-    "a folder with what means something in an address": named('50%20of "it" #1 [a]; why? $HOME'),
+    "a folder with what means something in an address": named('50%20of "it" #1 [a]; why?'),
     "a shallow clone": shallow,
     "a worktree": worktree,
     "a clone inside another repository of Git and DVC": inside_another,
@@ -66,36 +65,43 @@ PLACES: dict[str, Place] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_places(built: Path, tmp_path: Path, full: bool, record: Write) -> None:
-    """From nothing in full, else with the first folder's data and models from the cache of where they were built."""
-    rows = []
-    for number, (name, make) in enumerate(PLACES.items()):
-        folder = tmp_path / str(number)
+    """From nothing in full, else but for two with data and models from the cache of where they were built."""
+
+    def visit(number: int) -> dict[str, str]:
+        name, folder = list(PLACES)[number], tmp_path / str(number)
         folder.mkdir()
-        place = make(Repository(built), folder)
         cached = not full and number > 1
-        if cached:
-            place.run("dvc", "cache", "dir", "--local", str(built / ".dvc" / "cache"))
-            place.run("dvc", "checkout", "--quiet")
-        ran = list(place.repro().values())
-        counts = {outcome: ran.count(outcome) for outcome in sorted(set(ran))}
-        assert counts == (FROM_CACHE if cached else FROM_NOTHING), name
-        assert place.lock() == Repository(built).lock(), name
-        assert set(place.repro().values()) == {"unchanged"}, name
-        _use(place, folder, name)
-        rows.append({"place": name, "stages": "from the cache" if cached else "all ran", "dvc.lock": "the same"})
-    record("Places", "In each: repro, repro again with nothing to do, predict, lineage, pull, history, make.", rows)
+        _check(name, PLACES[name](Repository(built), folder), Repository(built), cached)
+        return {
+            "place": name,
+            "stages": "publish; the rest from the cache" if cached else "all",
+            "dvc.lock": "the same",
+        }
+
+    with ThreadPoolExecutor(2) as executor:
+        rows = list(executor.map(visit, range(len(PLACES))))
+    record(
+        "Places",
+        "In each: repro, repro again with nothing to do, predict, lineage, pull; nothing changed for git.",
+        rows,
+    )
 
 
-def _use(place: Repository, folder: Path, name: str) -> None:
+def _check(name: str, place: Repository, built: Repository, cached: bool) -> None:
+    if cached:
+        place.run("dvc", "cache", "dir", "--local", str(built.path / ".dvc" / "cache"))
+        place.run("dvc", "checkout", "--quiet")
+    else:
+        (place.path / "dvc.lock").unlink()
+    ran = [stage for stage, outcome in place.repro().items() if outcome == "ran"]
+    assert len(ran) == (1 if cached else 4 + 2 * len(MODELS)), f"{name}: {ran}"
+    assert place.lock() == built.lock(), name
+    assert set(place.repro().values()) == {"unchanged"}, name
     assert place.published() == {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}, name
-    assert "digit.png" in place.run("mnist", "predict", str(ROOT / "docs" / "digit.png"))
+    assert "digit.png" in place.run("mnist", "predict", str(ROOT / "docs" / "digit.png")), name
     lineage = place.run("mnist", "lineage", "HEAD")
-    assert all(f"\n {model}" in lineage or f"\n{model}" in lineage for model in sorted(MODELS)), lineage
-    assert "champion" in lineage
-    assert "version" in place.run("mnist", "pull", str(folder / "pulled"))
-    assert (folder / "pulled" / "README.md").exists()
-    assert "publish" in place.run("mnist", "history")
-    assert "every address leads" in place.run("mnist", "relocate")
+    assert all(model in lineage for model in (*MODELS, "1 champion")), f"{name}: {lineage}"
+    assert "version" in place.run("mnist", "pull", str(place.path.parent / "pulled")), name
+    assert (place.path.parent / "pulled" / "README.md").exists(), name
     assert place.status() == "", name
