@@ -47,3 +47,15 @@ def test_a_second_call_installs_nothing_until_the_lock_changes(folder: Path) -> 
 def test_every_target_of_the_vocabulary_is_explained(folder: Path) -> None:
     explained = {line.split("\t")[0] for line in _make(folder, "help").stdout.splitlines()}
     assert {"setup", "repro", "test", "check", "ui", "clean"} <= explained
+
+
+def test_the_folder_may_have_any_name(folder: Path) -> None:
+    odd = folder / "Zahlen & 'Bücher' 50% $HOME"
+    (odd / ".venv" / "bin").mkdir(parents=True)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy2(folder / name, odd / name)
+    (odd / ".venv" / ".ready").touch()
+    mnist = odd / ".venv" / "bin" / "mnist"
+    mnist.write_text('#!/bin/sh\necho "$0 $*"\n', encoding="utf-8")
+    mnist.chmod(0o755)
+    assert _make(odd, "repro").stdout == f"{mnist} repro\n"

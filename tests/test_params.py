@@ -63,7 +63,7 @@ def with_value(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         (
             "data.files.test_labels",
             {"file": synthetic.FILES["test_images"]},
-            "expected: Value error, four files, but test_images.file and test_labels.file are the same",
+            "four files, but data.files.test_images.file and data.files.test_labels.file are the same",
         ),
         ("seed", "1", "seed: found '1', expected: Input should be a valid integer"),
         ("seed", True, "seed: found True, expected: Input should be a valid integer"),

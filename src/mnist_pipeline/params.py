@@ -42,7 +42,7 @@ class DataFiles(Strict):
         for role, file in self:
             other = roles.setdefault(file.file, role)
             if other != role:
-                raise ValueError(f"four files, but {other}.file and {role}.file are the same")
+                raise ValueError(f"four files, but data.files.{other}.file and data.files.{role}.file are the same")
         return self
 
 

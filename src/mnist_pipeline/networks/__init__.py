@@ -17,7 +17,7 @@ from mnist_pipeline.errors import PipelineError
 Option = int | float | bool | str
 
 
-def build(name: str, **options: Option) -> nn.Module:
+def build(name: str, /, **options: Option) -> nn.Module:
     """A network with fresh weights. Raises PipelineError for an unknown network or option."""
     if not name.isidentifier() or find_spec(f"{__name__}.{name}") is None:
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
