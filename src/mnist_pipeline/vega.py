@@ -33,8 +33,8 @@ def curve(column: str, title: str, models: list[str], sides: list[str], *, logar
         "params": [{"name": "shown", "value": lines}],
         "encoding": _encoding(column, models, sides, logarithmic=logarithmic),
         "layer": [
-            {"mark": {"type": "line", "point": False, "clip": True, "strokeWidth": 1.75}},
-            _points(column, title, text),
+            {"mark": {"type": "line", "clip": True, "strokeWidth": 1.75}},
+            _points(column, title, models, text),
         ],
     }
 
@@ -43,10 +43,15 @@ def _encoding(column: str, models: list[str], sides: list[str], *, logarithmic: 
     scale = {"type": "log"} if logarithmic else {"zero": False}
     ticks = {"tickCount": 6} if logarithmic else {"tickCount": 6, "format": "~%"}
     encoding: Chart = {
-        "x": {"field": "images_seen", "type": "quantitative", "title": "images seen", "axis": SEEN},
+        "x": {
+            "field": "images_seen",
+            "type": "quantitative",
+            "title": "images seen",
+            "scale": {"zero": True},
+            "axis": SEEN,
+        },
         "y": {"field": column, "type": "quantitative", "title": None, "scale": scale, "axis": ticks},
         "color": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
-        "shape": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
         "detail": {"field": "line"},
     }
     if len(sides) > 1:
@@ -55,7 +60,7 @@ def _encoding(column: str, models: list[str], sides: list[str], *, logarithmic: 
     return encoding
 
 
-def _points(column: str, title: str, text: str) -> Chart:
+def _points(column: str, title: str, models: list[str], text: str) -> Chart:
     """The points: dragging them moves the scales, and the one next to the pointer tells its values."""
     nearest = {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout", "encodings": ["x", "y"]}
     return {
@@ -66,6 +71,7 @@ def _points(column: str, title: str, text: str) -> Chart:
         ],
         "encoding": {
             "size": {"condition": {"param": "near", "empty": False, "value": 130}, "value": 36},
+            "shape": {"field": "model", "type": "nominal", "scale": {"domain": models}, "legend": None},
             "strokeDash": {"value": [1, 0]},
             "tooltip": {"value": {"expr": _told(column, title, text)}},
         },

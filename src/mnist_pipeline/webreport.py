@@ -113,11 +113,9 @@ def _curves(revision: Revision) -> list[Content]:
     rows: list[Content] = []
     for model in revision.models:
         history = pd.read_csv(io.StringIO(revision.read(paths.history(model))))
-        kept = history[[column for column in ("images_seen", "epoch", *CHARTS) if column in history]]
         names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
-        rows += [
-            names | {key: value for key, value in row.items() if pd.notna(value)} for row in kept.to_dict("records")
-        ]
+        for row in history.reindex(columns=["images_seen", "epoch", *CHARTS]).to_dict("records"):
+            rows.append(names | {str(column): value for column, value in row.items() if pd.notna(value)})
     return rows
 
 

@@ -1,7 +1,7 @@
 """The report and the page of `dvc plots`, opened from disk in Chromium that is offline."""
 
-import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 MODELS = 2
+OF_DVC = 'WARN Dropping {} from channel "row"'  # what Vega says of DVC's own template for confusion
 Opener = Callable[..., Page]
 
 
@@ -89,7 +90,7 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
         page.screenshot(path=tmp_path / f"page-{number}.png", full_page=True)
         page.context.close()
     assert asked <= {"file", "data", "blob"}
-    assert complaints == []
+    assert [complaint for complaint in complaints if not complaint.startswith(OF_DVC)] == []
 
 
 def _chart(page: Page, column: str) -> Locator:
@@ -102,12 +103,21 @@ def _lines(chart: Locator) -> Locator:
     return chart.locator(".mark-line path")
 
 
-def _ends(chart: Locator) -> tuple[float, float]:
-    """The first and last images seen that a point stands for, as far as they are within the axes."""
-    labels = chart.locator("g[aria-roledescription=axis]").first.get_attribute("aria-label")
-    found = re.search(r"values from ([\d.,]+) to ([\d.,]+)", str(labels))
-    assert found, labels
-    return float(found[1].replace(",", "")), float(found[2].replace(",", ""))
+def _reach(chart: Locator) -> tuple[float, float]:
+    """Where the first and the last point stand, in pixels from the left end of the axis."""
+    points = chart.locator(".mark-symbol path").evaluate_all("(all) => all.map((one) => one.getAttribute('transform'))")
+    places = [float(point.removeprefix("translate(").partition(",")[0]) for point in points]
+    return min(places), max(places)
+
+
+@contextmanager
+def _moves(page: Page, chart: Locator) -> Iterator[None]:
+    """What is done inside has to move the points, once the page has drawn anew."""
+    first = chart.locator(".mark-symbol path").first
+    before = str(first.get_attribute("transform"))
+    yield
+    expect(first).not_to_have_attribute("transform", before)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -153,35 +163,35 @@ def test_a_point_tells_its_values(alone: Path, repository: Repository, visit: Op
 def test_zoom_by_buttons_wheel_and_drag(alone: Path, visit: Opener) -> None:
     page = visit(alone)
     chart = _chart(page, "batch_loss")
-    whole = _ends(chart)
-    page.get_by_role("button", name="Zoom in: Training loss of a batch").click()
-    expect(chart.locator("g[aria-roledescription=axis]").first).not_to_have_attribute(
-        "aria-label", re.compile("from 0 ")
-    )
-    near = _ends(chart)
-    assert whole[0] < near[0] < near[1] < whole[1]
-    page.get_by_role("button", name="Show all: Training loss of a batch").click()
-    expect(chart.locator("g[aria-roledescription=axis]").first).to_have_attribute("aria-label", re.compile("from 0 "))
+    whole = _reach(chart)
+    with _moves(page, chart):
+        page.get_by_role("button", name="Zoom in: Training loss of a batch").click()
+    near = _reach(chart)
+    assert near[1] - near[0] == pytest.approx(1.5 * (whole[1] - whole[0]), rel=0.01)
+    with _moves(page, chart):
+        page.get_by_role("button", name="Show all: Training loss of a batch").click()
+    assert _reach(chart) == whole
     chart.locator("svg").hover()
     page.mouse.wheel(0, 20)
     page.wait_for_function("scrollY > 0")
-    assert _ends(chart) == whole  # the wheel turned the page
+    assert _reach(chart) == whole  # the wheel turned the page
     chart.locator("svg").click()
     before = page.evaluate("scrollY")
-    page.mouse.wheel(0, -60)
-    expect(chart.locator("g[aria-roledescription=axis]").first).not_to_have_attribute(
-        "aria-label", re.compile("from 0 ")
-    )
+    with _moves(page, chart):
+        page.mouse.wheel(0, -100)
+    near, box = _reach(chart), chart.bounding_box()
+    assert near[1] - near[0] > whole[1] - whole[0]
     assert page.evaluate("scrollY") == before
-    near = _ends(chart)
-    box = chart.bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 300, box["y"] + 100)
+    page.mouse.move(box["x"] + 700, box["y"] + 100)
     page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5)
+    with _moves(page, chart):
+        page.mouse.move(box["x"] + 600, box["y"] + 100)
     page.mouse.up()
-    page.wait_for_timeout(200)
-    assert _ends(chart)[0] > near[0]
+    assert _reach(chart) == pytest.approx((near[0] - 100, near[1] - 100), abs=1)
+    with _moves(page, chart):
+        chart.locator("svg").dblclick()
+    assert _reach(chart) == whole
 
 
 def test_mistakes_are_filtered(alone: Path, repository: Repository, visit: Opener) -> None:
@@ -193,8 +203,8 @@ def test_mistakes_are_filtered(alone: Path, repository: Repository, visit: Opene
     mistakes = sum(len(table) for table in tables.values())
     expect(page.locator("#count")).to_contain_text(f"{mistakes} mistakes")
     weak = tables["weak"]
-    label, predicted = weak.groupby(["label", "predicted"]).size().idxmax()  # type: ignore[misc]
-    chosen = weak.query(f"label == {label} and predicted == {predicted}")
+    label, predicted = int(weak["label"].iloc[0]), int(weak["predicted"].iloc[0])
+    chosen = weak[(weak["label"] == label) & (weak["predicted"] == predicted)]
     page.get_by_label("Model", exact=True).select_option("weak")
     expect(page.locator("#count")).to_contain_text(f"{len(weak)} mistakes on {len(weak)} images")
     page.get_by_label("True digit").select_option(str(label))
@@ -252,8 +262,8 @@ def test_the_page_of_dvc_plots_draws_its_charts(repository: Repository, visit: O
     repository.run("mnist", "plots-page", PYTHONPATH=str(ROOT / "src"))
     repository.run("dvc", "plots", "diff", "v1", "--out", "plots")
     page = visit(repository.path / "plots" / "index.html")
-    charts = page.locator(".vega-embed canvas.marks")
+    charts = page.locator(".vega-embed svg.marks")
     expect(charts).to_have_count(2 * MODELS + 2)
-    blank = "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.every((x) => !x)"
-    assert [chart.evaluate(blank) for chart in charts.all()] == [False] * (2 * MODELS + 2)
+    for chart in charts.all():
+        assert chart.locator(":is(.mark-line, .mark-rect) path").count() > 0
     assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")

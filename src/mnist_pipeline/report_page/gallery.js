@@ -103,7 +103,7 @@ function showFilters() {
     $("which").append(option(JSON.stringify(["only", b, a]), `gained: right in ${a}, wrong in ${b}`),
       option(JSON.stringify(["only", a, b]), `lost: wrong in ${a}, right in ${b}`));
   }
-  $("which-label").hidden = !two;
+  $("which-field").hidden = !two;
   $("model").append(option("", "any"), ...models.map((model) => option(model, model)));
   for (const name of ["true", "predicted"]) {
     $(name).append(option("", "any"), ...DIGITS.map((value) => option(String(value), String(value))));
