@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 import pooch
 import requests
 
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.errors import DISK, PipelineError
 from mnist_pipeline.params import Data, DataFile
 
 CONNECT_SECONDS = 4.0  # for all addresses of a host together; one retransmission of a connection request is at 3
@@ -53,6 +53,8 @@ def _from_first(sources: list[str], file: DataFile, folder: Path, unreachable: d
         except UNREACHABLE as error:
             reasons[source] = unreachable[source] = f"can't be reached: {_root_cause(error)}"
         except (requests.RequestException, OSError, ValueError, PipelineError) as error:
+            if isinstance(error, OSError) and error.errno in DISK:
+                raise  # no other source would help
             reasons[source] = str(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())

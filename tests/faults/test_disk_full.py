@@ -1,5 +1,6 @@
 """Each stage on a disk that is full, and where nothing may be written: one clear line, and no harm done."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -70,22 +71,26 @@ def test_a_read_only_folder(folder: str, built: Path, tmp_path: Path, record: Wr
 
 
 def _without(stage: str, built: Path, target: Path) -> Repository:
-    """A copy in which that stage has nothing to show any more, and DVC's cache nothing to restore."""
+    """A copy in which that stage has nothing to show any more, and DVC's cache nothing of it."""
     place = Repository(target)
-    shutil.copytree(built, target, ignore=shutil.ignore_patterns("cache", "output.txt", "tmp"))
-    for path in (target / output for output in OUTPUTS[stage]):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    shutil.copytree(built, target, ignore=shutil.ignore_patterns("runs", "output.txt", "tmp"))
+    for path in _files(target, stage):
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        (target / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+        path.unlink()
+    for output in OUTPUTS[stage]:
+        shutil.rmtree(target / output, ignore_errors=True)
     return place
 
 
 def _size(built: Path, stage: str) -> int:
     """What a stage writes, in bytes of whole pages."""
-    places = [built / output for output in OUTPUTS[stage]]
-    paths = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
-    return sum(-(-path.stat().st_size // disks.PAGE) * disks.PAGE for path in paths)
+    return sum(-(-path.stat().st_size // disks.PAGE) * disks.PAGE for path in _files(built, stage))
+
+
+def _files(root: Path, stage: str) -> list[Path]:
+    places = [root / output for output in OUTPUTS[stage]]
+    return [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
 
 
 def _repro(place: Repository, stage: str, built: Path) -> "subprocess.CompletedProcess[str]":
