@@ -68,5 +68,5 @@ def _read(log: Path) -> str:
     text = log.read_text(encoding="utf-8", errors="replace").rstrip()
     full = os.strerror(errno.ENOSPC)
     if full not in text and shutil.disk_usage(log).free < ROOM:
-        text += f"\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
-    return text.lstrip()
+        return f"{text}\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
+    return text
