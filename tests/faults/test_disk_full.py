@@ -46,7 +46,7 @@ The same with a folder mounted read-only, by root, instead of a full disk, and w
 @pytest.mark.parametrize("stage", OUTPUTS)
 def test_a_full_disk(stage: str, built: Path, tmp_path: Path, full: bool, record: Write) -> None:
     rows = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0, 1.5) if full else (0.5,):
+    for share in (0.0, 0.5, 1.5) if full else (0.5,):
         with disks.small(tmp_path / str(share), MEBIBYTES) as disk:
             place = _without(stage, built, disk / "project")
             with disks.full(disk, int(share * _size(built, stage))):
@@ -76,7 +76,8 @@ def _without(stage: str, built: Path, target: Path) -> Repository:
     shutil.copytree(built, target, ignore=shutil.ignore_patterns("runs", "output.txt", "tmp"))
     for path in _files(target, stage):
         digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-        (target / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+        if stage != "publish":  # it leaves nothing in the cache, but has in the store what others have there
+            (target / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink(missing_ok=True)
         path.unlink()
     for output in OUTPUTS[stage]:
         shutil.rmtree(target / output, ignore_errors=True)
