@@ -27,13 +27,9 @@ def test_a_real_full_disk_names_at_least_the_folder() -> None:
 
 
 def test_what_another_error_hides_is_found() -> None:
-    try:
-        try:
-            raise OSError(errno.ENOSPC, "No space left on device", "cache")
-        except OSError as error:
-            raise RuntimeError("transfer failed") from error
-    except RuntimeError as outer:
-        assert str(refusal(outer)).startswith("cache: No space left on device")
+    outer = RuntimeError("transfer failed")
+    outer.__cause__ = OSError(errno.ENOSPC, "No space left on device", "source", None, "cache/copy")
+    assert refusal(outer) == "cache/copy: No space left on device; make space on that disk, then run this again"
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "missing", "x"), ValueError("No space"), OSError()])

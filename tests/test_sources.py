@@ -1,6 +1,8 @@
 """Downloads from real servers on this machine: faults are passed over, and what arrives is right or does not arrive."""
 
+import errno
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,3 +177,18 @@ def test_a_file_that_is_there_and_right_is_not_fetched_again(settings: Params, p
         sources.download(asking(settings, server.address), tmp_path)
     assert sorted(server.asked) == NAMES[1:]
     assert_complete(tmp_path, published)
+
+
+def test_a_full_disk_is_no_fault_of_a_source(
+    settings: Params, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def copy(source: Path, target: str) -> None:
+        asked.append(source)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    with pytest.raises(OSError, match="No space left"):
+        sources.download(asking(settings, str(published), str(published)), tmp_path / "raw")
+    assert len(asked) == 1

@@ -1,13 +1,25 @@
 from mnist_pipeline import tables
 
+ROWS = [{"model": "mlp_28", "errors": 9, "change": "+0.1%"}, {"model": "a", "errors": 1200, "change": None}]
+
 
 def test_words_to_the_left_numbers_to_the_right() -> None:
-    rows = [{"model": "mlp_28", "errors": 9, "change": "+0.1%"}, {"model": "a", "errors": 1200, "change": None}]
-    assert tables.text(rows).splitlines() == [
-        "model   errors  change",
-        "mlp_28       9   +0.1%",
-        "a         1200       –",
+    assert tables.text(ROWS).splitlines() == [
+        "model      errors    change",
+        "mlp_28          9     +0.1%",
+        "a            1200         –",
     ]
+
+
+def test_as_markdown() -> None:
+    head, sides, *rows = tables.markdown(ROWS).splitlines()
+    assert [cell.strip() for cell in head.split("|")] == ["", "model", "errors", "change", ""]
+    assert [cell.endswith(":") for cell in sides.split("|")[1:-1]] == [False, True, True]
+    assert [cell.strip() for cell in rows[1].split("|")] == ["", "a", "1200", "–", ""]
+
+
+def test_what_looks_like_a_number_is_left_as_it_is() -> None:
+    assert tables.text([{"md5": "1e5"}, {"md5": "0012"}]).split() == ["md5", "1e5", "0012"]
 
 
 def test_a_column_with_any_word_is_words() -> None:

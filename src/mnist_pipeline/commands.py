@@ -1,6 +1,8 @@
 """Run the commands of stages: their output in a file each, their processor time measured, all ended by Ctrl-C."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from mnist_pipeline.errors import refusal
+
+ROOM = 1 << 14  # bytes that are as good as none
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,7 @@ class Commands:
             _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         del self.processes[name]
-        text = log.read_text(encoding="utf-8", errors="replace").rstrip()
-        return Ran(process.returncode, text, time.perf_counter() - began, usage.ru_utime + usage.ru_stime)
+        return Ran(process.returncode, _read(log), time.perf_counter() - began, usage.ru_utime + usage.ru_stime)
 
     @contextmanager
     def stopping(self) -> Iterator[None]:
@@ -56,3 +61,12 @@ class Commands:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _read(log: Path) -> str:
+    """What a command printed; on a full disk its last words may have found no room."""
+    text = log.read_text(encoding="utf-8", errors="replace").rstrip()
+    full = os.strerror(errno.ENOSPC)
+    if full not in text and shutil.disk_usage(log).free < ROOM:
+        return f"{text}\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
+    return text

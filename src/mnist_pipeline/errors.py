@@ -11,6 +11,7 @@ REFUSALS = {
     errno.EACCES: PROTECTED,
     errno.EPERM: PROTECTED,
 }
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # can only mean the place that is written to
 
 
 class PipelineError(Exception):
@@ -22,7 +23,7 @@ def refusal(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in REFUSALS:
-            place = cause.filename if cause.filename is not None else f"a file below {Path.cwd()}"
+            place = cause.filename2 or cause.filename or f"a file below {Path.cwd()}"
             return f"{place}: {cause.strerror}; {REFUSALS[cause.errno]}, then run this again"
         cause = cause.__cause__ or cause.__context__
     return None

@@ -67,7 +67,6 @@ def _cells(model: str, row: "pd.Series[Any]") -> dict[str, str]:
         "test accuracy": _mean(row, "test_accuracy"),
         "range": f"{row['test_accuracy_low']:.2%} – {row['test_accuracy_high']:.2%}",
         "validation accuracy": _mean(row, "validation_accuracy"),
-        "range on validation": f"{row['validation_accuracy_low']:.2%} – {row['validation_accuracy_high']:.2%}",
         "against the best, points": NONE if best else _difference(row),
         "p": NONE if best or math.isnan(row["p"]) else f"{row['p']:.3f}" if row["p"] >= 0.001 else "< 0.001",
         "seeds won": NONE if best else f"{row['wins']:.0f} of {row['seeds']:.0f}",
@@ -76,9 +75,7 @@ def _cells(model: str, row: "pd.Series[Any]") -> dict[str, str]:
 
 def markdown(results: pd.DataFrame, commit: str) -> str:
     """The same as a Markdown table, with a line that says how to read it and which commit it is of."""
-    found = cells(results)
-    rows = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + f"\n\n{caption(results, commit)}\n"
+    return f"{tables.markdown(cells(results))}\n\n{caption(results, commit)}\n"
 
 
 def text(results: pd.DataFrame, commit: str) -> str:

@@ -14,7 +14,7 @@ import pooch
 import requests
 
 from mnist_pipeline import fetching
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.errors import DISK, PipelineError
 from mnist_pipeline.params import Data, DataFile
 
 UNREACHABLE = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError, socket.gaierror)
@@ -58,6 +58,8 @@ def _from_first(sources: list[str], file: DataFile, folder: Path, most: int, unr
         except UNREACHABLE as error:
             reasons[source] = unreachable[source] = f"can't be reached: {_root_cause(error)}"
         except (requests.RequestException, OSError, ValueError, PipelineError) as error:
+            if isinstance(error, OSError) and error.errno in DISK:
+                raise  # no other source would help
             reasons[source] = _in_one_line(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())

@@ -1,30 +1,37 @@
-"""Rows as a table for a terminal: words to the left, numbers to the right."""
+"""Rows as a table, for a terminal or as Markdown: words to the left, numbers to the right."""
 
 from collections.abc import Sequence
 from typing import Any
+
+from tabulate import tabulate
 
 NONE = "–"
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
     """Rows with the same keys under a head, a line each; what is None is a dash. An empty text without rows."""
+    return _draw(rows, "plain")
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The same as Markdown."""
+    return _draw(rows, "pipe")
+
+
+def _draw(rows: Sequence[dict[str, Any]], form: str) -> str:
     if not rows:
         return ""
-    columns = [_column(name, [row[name] for row in rows]) for name in rows[0]]
-    return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
-
-
-def _column(name: str, values: list[Any]) -> list[str]:
-    cells = [name, *(NONE if value is None else str(value) for value in values)]
-    width = max(map(len, cells))
-    numbers = all(value is None or _is_number(value) for value in values)
-    return [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
+    cells = [[NONE if value is None else str(value) for value in row.values()] for row in rows]
+    columns = [[row[name] for row in rows] for name in rows[0]]
+    sides = ["right" if all(map(_is_number, column)) else "left" for column in columns]
+    drawn = tabulate(cells, list(rows[0]), form, colalign=sides, disable_numparse=True)  # a digest may look like 1e5
+    return "\n".join(line.rstrip() for line in drawn.splitlines())
 
 
 def _is_number(value: Any) -> bool:
-    """Numbers, and texts such as `+0.12`, `98.1%` and `1,200`."""
+    """Numbers, and texts such as `+0.12`, `98.1%` and `1,200`; where none is, too."""
     try:
-        float(str(value).replace(",", "").removesuffix("%"))
+        float(str(value or 0).replace(",", "").removesuffix("%"))
     except ValueError:
         return False
     return True

@@ -1,5 +1,6 @@
 """Each stage on a disk that is full, and where nothing may be written: one clear line, and no harm done."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -45,7 +46,7 @@ The same with a folder mounted read-only, by root, instead of a full disk, and w
 @pytest.mark.parametrize("stage", OUTPUTS)
 def test_a_full_disk(stage: str, built: Path, tmp_path: Path, full: bool, record: Write) -> None:
     rows = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0, 1.5) if full else (0.5,):
+    for share in (0.0, 0.5, 1.5) if full else (0.5,):
         with disks.small(tmp_path / str(share), MEBIBYTES) as disk:
             place = _without(stage, built, disk / "project")
             with disks.full(disk, int(share * _size(built, stage))):
@@ -70,22 +71,27 @@ def test_a_read_only_folder(folder: str, built: Path, tmp_path: Path, record: Wr
 
 
 def _without(stage: str, built: Path, target: Path) -> Repository:
-    """A copy in which that stage has nothing to show any more, and DVC's cache nothing to restore."""
+    """A copy in which that stage has nothing to show any more, and DVC's cache nothing of it."""
     place = Repository(target)
-    shutil.copytree(built, target, ignore=shutil.ignore_patterns("cache", "output.txt", "tmp"))
-    for path in (target / output for output in OUTPUTS[stage]):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    shutil.copytree(built, target, ignore=shutil.ignore_patterns("runs", "output.txt", "tmp"))
+    for path in _files(target, stage):
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        if stage != "publish":  # it leaves nothing in the cache, but has in the store what others have there
+            (target / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+        path.unlink()
+    for output in OUTPUTS[stage]:
+        shutil.rmtree(target / output, ignore_errors=True)
     return place
 
 
 def _size(built: Path, stage: str) -> int:
     """What a stage writes, in bytes of whole pages."""
-    places = [built / output for output in OUTPUTS[stage]]
-    paths = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
-    return sum(-(-path.stat().st_size // disks.PAGE) * disks.PAGE for path in paths)
+    return sum(-(-path.stat().st_size // disks.PAGE) * disks.PAGE for path in _files(built, stage))
+
+
+def _files(root: Path, stage: str) -> list[Path]:
+    places = [root / output for output in OUTPUTS[stage]]
+    return [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
 
 
 def _repro(place: Repository, stage: str, built: Path) -> "subprocess.CompletedProcess[str]":

@@ -12,9 +12,9 @@ from tests.faults.conftest import Write
 from tests.repository import Repository
 
 pytestmark = pytest.mark.faults
-IN_A_ROW = 5
+IN_A_ROW = 10
 TEXT = """\
-`mnist repro` of a small pipeline (two models, eight stages) ended by SIGKILL, up to five times in a row in one
+`mnist repro` of a small pipeline (two models, eight stages) ended by SIGKILL, up to ten times in a row in one
 repository, half of them from nothing and half where only `publish` was to do; then `mnist repro` once. Half of the
 moments lie within 0.4 s behind the end of a stage's command, when DVC hashes, caches and writes dvc.lock. Seed 0.
 Afterwards: no process of the repository 2 s after a kill, dvc.lock and every output as undisturbed, bytewise, every

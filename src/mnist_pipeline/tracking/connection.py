@@ -14,7 +14,9 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from mnist_pipeline import paths, store
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.errors import FULL, PROTECTED, PipelineError
+
+SQLITE_SAYS = {"disk is full": FULL, "readonly database": PROTECTED}
 
 
 @contextmanager
@@ -36,8 +38,11 @@ def connection() -> Iterator[MlflowClient]:
             mlflow.set_registry_uri(uri)
             yield MlflowClient()
     except (MlflowException, requests.RequestException, SQLAlchemyError) as error:
-        cause = " ".join(str(error).replace(uri, store.shown(uri)).split())[:300]
-        raise PipelineError(f"MLflow's store at {store.shown(uri)} (MLFLOW_TRACKING_URI): {cause}") from None
+        cause = " ".join(str(error).replace(uri, store.shown(uri)).split())
+        advice = "".join(f"; {what}, then run this again" for words, what in SQLITE_SAYS.items() if words in cause)
+        raise PipelineError(
+            f"MLflow's store at {store.shown(uri)} (MLFLOW_TRACKING_URI): {cause[:300]}{advice}"
+        ) from None
 
 
 @contextmanager
