@@ -60,7 +60,8 @@ def test_one_seed_and_equal_models_have_no_p() -> None:
 
 
 def test_the_table_is_in_percent() -> None:
-    assert seeds.markdown(THREE, "1234567").splitlines()[2:4] == [
+    assert seeds.markdown(THREE, "1234567").splitlines()[1:4] == [
+        "|---|---|---|---|---|---|---|---|",
         "| other | 94.00% ± 1.73 | 93.00% – 96.00% | 91.00% ± 1.00 | 90.00% – 92.00% | +2.00 ± 0.58 | 0.074 | 3 of 3 |",
         "| **chosen** | 92.00% ± 2.00 | 90.00% – 94.00% | 95.00% ± 0.00 | 95.00% – 95.00% | – | – | – |",
     ]

@@ -77,8 +77,8 @@ def _cells(model: str, row: "pd.Series[Any]") -> dict[str, str]:
 def markdown(results: pd.DataFrame, commit: str) -> str:
     """The same as a Markdown table, with a line that says how to read it and which commit it is of."""
     found = cells(results)
-    rows = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + f"\n\n{caption(results, commit)}\n"
+    rows = [f"| {' | '.join(row)} |" for row in (found[0], *(row.values() for row in found))]
+    return "\n".join([rows[0], "|" + "---|" * len(found[0]), *rows[1:]]) + f"\n\n{caption(results, commit)}\n"
 
 
 def text(results: pd.DataFrame, commit: str) -> str:
