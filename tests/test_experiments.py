@@ -185,7 +185,7 @@ def test_a_sweep_goes_on_after_it_and_its_worker_were_killed(project: Repository
         worker = _running_worker(project)
         sweep.send_signal(signal.SIGINT)
         assert "DVC's workers go on; to end them: dvc queue stop --kill" in sweep.communicate()[1]
-        assert sweep.returncode == 1
+        assert sweep.returncode == 130
         os.killpg(os.getpgid(worker), signal.SIGKILL)
         assert project.run("dvc", "queue", "status").count("Success") == 0
         output = project.run(*command)
