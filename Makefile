@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 VENV := $(CURDIR)/.venv
 READY := .venv/.ready
+PLOTS := .dvc/plots.html
 SUPPORTED := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3 python; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
@@ -10,7 +11,7 @@ INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published test test-browser test-server test-faults test-faults-small check verify-lock setup ui lock clean help
+.PHONY: repro bench study-published test test-browser test-server test-faults test-faults-small check verify-lock report setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -55,7 +56,10 @@ check: setup ## style, types, and that dvc.lock is current
 verify-lock: setup ## hold the results of a fresh run against the committed ones
 	@python .ci/compare.py
 
-setup: $(READY) ## .venv with every package of requirements.lock, checked by hash
+report: setup ## results as one folder that opens from disk: report/ (FROM=v1: beside the files as they are; TO=v2: two revisions)
+	@mnist report $(FROM) $(TO)
+
+setup: $(READY) $(PLOTS) ## .venv with every package of requirements.lock, checked by hash
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
@@ -64,6 +68,10 @@ $(READY): requirements.lock pyproject.toml
 	.venv/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
 	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+$(PLOTS): $(READY) # a page for `dvc plots` that loads nothing from a network
+	@mnist plots-page
+	@touch $(PLOTS)
 
 ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
 	@test -n "$$MLFLOW_TRACKING_URI" || test -e .mlflow/mlflow.db || { echo "nothing is published yet: make repro"; exit 1; }

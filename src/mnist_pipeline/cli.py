@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline import cli_compare, cli_doctor, cli_models
+from mnist_pipeline import cli_compare, cli_doctor, cli_models, cli_report
 from mnist_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def _check_params() -> "Params":
 app.add_typer(cli_models.app)
 app.add_typer(cli_compare.app)
 app.add_typer(cli_doctor.app)
+app.add_typer(cli_report.app)
 
 
 def main() -> None:

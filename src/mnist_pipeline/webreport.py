@@ -1,0 +1,136 @@
+"""What the offline report shows, from one revision or two side by side; and the folder that it becomes."""
+
+import io
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mnist_pipeline import comparing, gallery, lockfile, paths, provenance, vega
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.revision import Revision
+
+FOLDER = Path("report")
+PAGE = Path(__file__).with_name("report_page")
+CHARTS = {  # column of a history: title, whether its axis is logarithmic, format of its values
+    "batch_loss": ("Training loss of a batch", True, ".4f"),
+    "training_loss": ("Training loss", True, ".4f"),
+    "validation_loss": ("Validation loss", True, ".4f"),
+    "training_accuracy": ("Training accuracy", False, ".2%"),
+    "validation_accuracy": ("Validation accuracy", False, ".2%"),
+}
+Content = dict[str, Any]
+
+
+def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
+    """Make the folder anew and return its index.html, which opens from disk and asks no network.
+
+    The same revisions and data give the same bytes. Raises PipelineError when a revision has no results.
+    """
+    content = gather(revisions)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for picture in content["pictures"]["files"]:
+        shutil.copyfile(paths.DATA_PICTURES / picture, folder / picture)
+    if content["sprite"]["indices"]:
+        (folder / "mistakes.png").write_bytes(gallery.sprite(content["sprite"]["indices"]))
+    (folder / "vega.js").write_text(vega.scripts(), encoding="utf-8")
+    for path in (*PAGE.glob("*.css"), *PAGE.glob("*.js")):
+        shutil.copyfile(path, folder / path.name)
+    page = (PAGE / "index.html").read_text(encoding="utf-8")
+    index = folder / "index.html"
+    index.write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
+    return index
+
+
+def embedded(content: Content) -> str:
+    """JSON that no browser takes for the end of the script that it stands in, whatever names it holds."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def gather(revisions: list[Revision]) -> Content:
+    """Everything that the page shows, as JSON can hold it. Raises PipelineError when a revision has no results."""
+    names = [revision.name for revision in revisions]
+    if len(set(names)) < len(names):
+        raise PipelineError(f"{names[0]}: there is nothing to see side by side in one and the same revision")
+    sides = [_side(revision) for revision in revisions]
+    models = list(dict.fromkeys(model for revision in revisions for model in revision.models))
+    return {
+        "models": models,
+        "sides": sides,
+        "comparison": _comparison(*revisions) if len(revisions) > 1 else None,
+        "charts": {
+            column: vega.curve(column, title, models, names, logarithmic=logarithmic, text=text)
+            for column, (title, logarithmic, text) in CHARTS.items()
+        },
+        "curves": [row for revision in revisions for row in _curves(revision)],
+        "sprite": {"columns": gallery.COLUMNS, "indices": _shown(sides)},
+        "pictures": _pictures(revisions),
+    }
+
+
+def _side(revision: Revision) -> Content:
+    models = revision.models
+    if not models:
+        raise PipelineError(
+            f"{revision.name}: no model of params.yaml was evaluated; make repro does that, or name another revision"
+        )
+    predictions = {model: revision.predictions(model) for model in models}
+    data = revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None
+    return provenance.of(revision) | {
+        "outputs": provenance.outputs(revision),
+        "metrics": {model: revision.metrics(model) for model in models},
+        "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
+        "confusion": {model: gallery.confusion(table) for model, table in predictions.items()},
+        "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
+        "data": data,
+        "no_images": gallery.why_not(data),
+    }
+
+
+def _comparison(before: Revision, after: Revision) -> Content:
+    """What changed for each model and for all of them, and the notes on it."""
+    found = comparing.compare(before, after)
+    rows = [
+        {
+            "model": row.model,
+            "points": row.points,
+            "paired": asdict(row.paired) if row.paired else None,
+            "refusal": row.refusal,
+            "recipe": [str(change) for change in row.recipe],
+        }
+        for row in found.rows
+    ]
+    return {"rows": rows, "shared": [str(change) for change in found.shared], "notes": found.notes}
+
+
+def _curves(revision: Revision) -> list[Content]:
+    """The histories of all models under one another; what a row does not have is left out."""
+    rows: list[Content] = []
+    for model in revision.models:
+        history = pd.read_csv(io.StringIO(revision.read(paths.history(model))))
+        names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
+        for row in history.reindex(columns=["images_seen", "epoch", *CHARTS]).to_dict("records"):
+            rows.append(names | {str(column): value for column, value in row.items() if pd.notna(value)})
+    return rows
+
+
+def _shown(sides: list[Content]) -> list[int]:
+    """The test images that some model of a side got wrong, where the images are those of the side."""
+    known = [side for side in sides if side["no_images"] is None]
+    return sorted({row[0] for side in known for rows in side["mistakes"].values() for row in rows})
+
+
+def _pictures(revisions: list[Revision]) -> Content:
+    """The pictures of the data, and the revisions whose dvc.lock describes the ones that are here."""
+    here = lockfile.md5(paths.DATA_PICTURES)
+    of = [
+        revision.name
+        for revision in revisions
+        if here and here == revision.lock.outputs("verify").get(paths.DATA_PICTURES.as_posix())
+    ]
+    return {"of": of, "files": sorted(path.name for path in paths.DATA_PICTURES.glob("*.png")) if of else []}
