@@ -131,8 +131,9 @@ def test_an_answer_that_is_no_file_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(fetching, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(fetching, "SLOWEST", 1 << 20)
+    if answer == servers.trickles:
+        monkeypatch.setattr(fetching, "READ_SECONDS", 0.5)
+        monkeypatch.setattr(fetching, "SLOWEST", 1 << 20)
     with servers.serve(published, answer) as bad:
         sources.download(asking(settings, bad, str(published)), tmp_path)
     assert reason in capsys.readouterr().out.splitlines()[0]

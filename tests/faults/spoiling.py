@@ -32,7 +32,9 @@ def at(content: Any, way: Way) -> Any:
 def text(content: Any) -> str:
     """As YAML."""
     stream = io.StringIO()
-    YAML(typ="safe").dump(content, stream)
+    yaml = YAML(typ="safe")
+    yaml.width = 1_000_000  # a key may stand on one line only
+    yaml.dump(content, stream)
     return stream.getvalue()
 
 

@@ -34,10 +34,10 @@ def _outer(folder: Path) -> Repository:
     """A repository of Git and of DVC that would ignore all that is inside."""
     outer = Repository(folder / "outer")
     outer.path.mkdir()
-    (outer.path / ".gitignore").write_text("*\n", encoding="utf-8")
     (outer.path / "params.yaml").write_text("seed: none\n", encoding="utf-8")
     outer.run("git", "init", "--quiet")
     outer.run("dvc", "init", "--quiet")
+    (outer.path / ".gitignore").write_text("*\n", encoding="utf-8")
     return outer
 
 
