@@ -159,7 +159,11 @@ def test_help_lists_every_command(mnist: Mnist) -> None:
         "promote",
         "rollback",
         "app",
+        "compare",
+        "report",
         "sweep",
+        "verify-repro",
+        "doctor",
     ):
         assert f"\n  {command} " in out
 
