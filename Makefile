@@ -69,7 +69,7 @@ $(READY): requirements.lock pyproject.toml
 	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-$(PLOTS): $(READY) # a page for `dvc plots` that loads nothing from a network
+$(PLOTS): $(READY) # a page for `dvc plots` that loads nothing from a network; its time says that this was done
 	@mnist plots-page
 	@touch $(PLOTS)
 

@@ -6,7 +6,7 @@ import pytest
 
 from mnist_pipeline import plots_page
 from mnist_pipeline.errors import PipelineError
-from tests.repository import ROOT, Repository
+from tests.repository import Repository
 
 SERVER = "https://cdn.jsdelivr.net"
 
@@ -19,7 +19,7 @@ def plots(repository: Repository, *command: str) -> str:
 @pytest.fixture
 def ready(project: Repository) -> Repository:
     """The repository after the page was installed in it, by the command that `make setup` calls."""
-    said = project.run("mnist", "plots-page", PYTHONPATH=str(ROOT / "src"))
+    said = project.run("mnist", "plots-page")
     assert said == "dvc plots writes pages that need no network, by .dvc/plots.html\n"
     return project
 

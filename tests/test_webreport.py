@@ -12,7 +12,7 @@ import pytest
 from mnist_pipeline import gallery, paths, provenance, revision, webreport
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json, write_csv, write_json
-from tests.repository import ROOT, Repository
+from tests.repository import Repository
 
 BEFORE, AFTER = "HEAD", revision.WORKING_TREE
 
@@ -41,7 +41,7 @@ def spoil(model: str, images: int) -> None:
 
 
 def test_the_command_writes_a_folder_that_git_does_not_see(project: Repository) -> None:
-    said = project.run("mnist", "report", "HEAD", PYTHONPATH=str(ROOT / "src"))
+    said = project.run("mnist", "report", "HEAD")
     assert re.fullmatch(r"report/index\.html: \d\.\d MB with the files beside it; open it in a browser\n", said)
     assert project.status() == ""
 
@@ -126,7 +126,7 @@ def test_of_other_data_no_image_is_shown() -> None:
 @pytest.mark.usefixtures("here")
 def test_without_data_and_pictures_the_rest_is_there(project: Repository, tmp_path: Path) -> None:
     clone = project.clone(tmp_path / "clone")
-    clone.run("mnist", "report", PYTHONPATH=str(ROOT / "src"))
+    clone.run("mnist", "report")
     page = (clone.path / "report/index.html").read_text(encoding="utf-8")
     assert "Run make repro" in page
     assert '"pictures":{"of":[],"files":[]}' in page

@@ -32,7 +32,7 @@ def mistakes(predictions: pd.DataFrame) -> list[list[int]]:
 def why_not(data: dict[str, Any] | None) -> str | None:
     """Why the images in data/idx can't be shown for results on this data (metrics/data.json); None when they can."""
     if not paths.TEST_IMAGES.exists():
-        return f"{paths.TEST_IMAGES} is not here. Run make repro (or dvc pull), then make report again."
+        return f"{paths.TEST_IMAGES} is not here. Run make repro, then make report again."
     expected = data["files"]["test_images"]["idx_sha256"] if data else None
     if expected == sha256_of(paths.TEST_IMAGES):
         return None

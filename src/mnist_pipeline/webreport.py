@@ -69,7 +69,7 @@ def gather(revisions: list[Revision]) -> Content:
         },
         "curves": [row for revision in revisions for row in _curves(revision)],
         "sprite": {"columns": gallery.COLUMNS, "indices": _shown(sides)},
-        "pictures": _pictures(revisions),
+        "pictures": _pictures(sides),
     }
 
 
@@ -125,12 +125,8 @@ def _shown(sides: list[Content]) -> list[int]:
     return sorted({row[0] for side in known for rows in side["mistakes"].values() for row in rows})
 
 
-def _pictures(revisions: list[Revision]) -> Content:
-    """The pictures of the data, and the revisions whose dvc.lock describes the ones that are here."""
-    here = lockfile.md5(paths.DATA_PICTURES)
-    of = [
-        revision.name
-        for revision in revisions
-        if here and here == revision.lock.outputs("verify").get(paths.DATA_PICTURES.as_posix())
-    ]
+def _pictures(sides: list[Content]) -> Content:
+    """The pictures of the data, and the sides whose dvc.lock describes the ones that are here."""
+    described = {"path": paths.DATA_PICTURES.as_posix(), "md5": lockfile.md5(paths.DATA_PICTURES)}
+    of = [side["name"] for side in sides if any(described.items() <= row.items() for row in side["outputs"])]
     return {"of": of, "files": sorted(path.name for path in paths.DATA_PICTURES.glob("*.png")) if of else []}

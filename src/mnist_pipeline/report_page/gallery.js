@@ -51,7 +51,8 @@ function digit(image, scale) {
 function tile(image) {
   const said = [...new Set(image.answers.values())].sort(), by = [...image.answers.keys()];
   const who = by.length === 1 ? by[0] : `${by.length} models`;
-  const press = make("button", { type: "button", title: `Test image ${image.index}, ${by.join(", ")}` }, digit(image, 2),
+  const title = `Test image ${image.index}, ${by.join(", ")}`;
+  const press = make("button", { type: "button", title }, digit(image, 2),
     make("span", {}, make("span", { className: "unseen" }, "true "), String(image.label), " → ",
       make("strong", {}, said.join(", "))),
     make("span", { className: "quiet" }, who));

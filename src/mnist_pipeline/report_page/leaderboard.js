@@ -17,12 +17,12 @@ function leaderboardOfOne(side) {
 
 function leaderboardOfTwo(before, after, { rows }) {
   const accuracy = (of) => of ? make("span", { className: "stacked" }, percent(of.test_accuracy),
-    make("small", {}, `${percent(of.test_accuracy_low)} – ${percent(of.test_accuracy_high)}`)) : "–";
+    make("small", {}, `${(100 * of.test_accuracy_low).toFixed(2)} – ${percent(of.test_accuracy_high)}`)) : "–";
   const best = (model) => [before, after].some((side) => side.best === model) ? "strong" : "span";
   const signed = (points) => points === null ? "–" : `${points < 0 ? "−" : points ? "+" : ""}${
     Math.abs(points).toFixed(2)}`;
   const order = [...new Set([...ranked(after), ...ranked(before)])];
-  const head = ["model", before.name, after.name, "change in points", "errors", "gained", "lost", "McNemar p"];
+  const head = ["model", before.name, after.name, "points", "errors", "gained", "lost", "McNemar p"];
   return table(head, order.map((model) => {
     const { points, paired } = rows.find((row) => row.model === model);
     const [old, now] = [before, after].map((side) => side.metrics[model]);
@@ -38,8 +38,8 @@ function showLeaderboard() {
   $("leaderboard-table").append(two ? leaderboardOfTwo(...sides, comparison) : leaderboardOfOne(sides[0]));
   const notes = [sides.some(({ best }) => best) ? "Bold: the best on the validation images." : null];
   if (two) {
-    notes.push("Below an accuracy: its 95 % interval. Gained: images that only the second revision has wrong; lost: only "
-      + "the first. p: exact McNemar test, two-sided; a change with p below 0.05 is bold.");
+    notes.push("Below an accuracy: its 95 % interval; points: how much it changed. Gained: images that only the second "
+      + "revision has wrong; lost: only the first. p: exact McNemar test, two-sided; below 0.05 the change is bold.");
     notes.push(...comparison.notes.map((note) => `${note}.`));
   }
   $("leaderboard-notes").append(...notes.filter(Boolean).map((note) => make("p", { className: "quiet" }, note)));

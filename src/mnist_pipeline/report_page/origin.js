@@ -53,7 +53,8 @@ function showOrigin() {
   const of = (side, path) => side.outputs.find((output) => output.path === path);
   const cell = (output) => output ? make("code", {}, output.md5) : "–";
   const rows = paths.map((path) => {
-    const outputs = sides.map((side) => of(side, path)), differ = new Set(outputs.map((output) => output?.md5)).size > 1;
+    const outputs = sides.map((side) => of(side, path));
+    const differ = new Set(outputs.map((output) => output?.md5)).size > 1;
     const here = outputs.map((output) => output?.here).find(Boolean);
     return [make("code", {}, path), outputs.find(Boolean).stage, ...outputs.map(cell),
       ...(two ? [differ ? ["differs", "bad"] : "same"] : []),

@@ -1,8 +1,11 @@
 // Fills the page of the report.
 
-$("sides").append(...sides.map((side) => make("p", {}, make("strong", {}, side.name), " ",
-  make("code", {}, side.commit.slice(0, 7)), ` of ${side.date}`,
-  side.changes?.length ? `, with ${side.changes.length} changed ${side.changes.length === 1 ? "file" : "files"}` : "")));
+function named({ name, commit, date, changes: list }) {
+  const changed = list?.length ? `, with ${list.length} changed ${list.length === 1 ? "file" : "files"}` : "";
+  return make("p", {}, make("strong", {}, name), " ", make("code", {}, commit.slice(0, 7)), ` of ${date}${changed}`);
+}
+
+$("sides").append(...sides.map(named));
 showLeaderboard();
 showChoices();
 showMatrices();
