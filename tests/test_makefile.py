@@ -55,6 +55,8 @@ def test_the_folder_may_have_any_name(folder: Path) -> None:
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy2(folder / name, odd / name)
     (odd / ".venv" / ".ready").touch()
+    (odd / ".dvc").mkdir()
+    (odd / ".dvc" / "plots.html").touch()
     mnist = odd / ".venv" / "bin" / "mnist"
     mnist.write_text('#!/bin/sh\necho "$0 $*"\n', encoding="utf-8")
     mnist.chmod(0o755)
