@@ -62,7 +62,7 @@ NAMES = st.one_of(
     st.sampled_from(["", ".", "split.seed", "name", "seed", "<<", "=", "a b", "null"]),
 )
 FOREIGN_KEYS = st.one_of(
-    NAMES, st.integers(), st.none(), st.booleans(), st.floats(), st.dates(), st.tuples(st.integers())
+    NAMES, st.integers(), st.none(), st.booleans(), st.floats(), st.dates(), st.tuples(st.integers(0, 99))
 )
 
 
