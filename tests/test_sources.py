@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Data, Params
 from tests import mirror, synthetic
 from tests.faults import servers
+from tests.repository import environment
 
 NAMES = sorted(synthetic.FILES.values())
 
@@ -193,3 +196,16 @@ def test_a_full_disk_is_no_fault_of_a_source(
     with pytest.raises(OSError, match="No space left"):
         sources.download(asking(settings, str(published), str(published)), tmp_path / "raw")
     assert len(asked) == 1
+
+
+def test_a_terminal_shows_a_bar_and_a_file_does_not(server: str, tmp_path: Path) -> None:
+    call = f"fetching.fetch({f'{server}/{NAMES[0]}'!r}, Path({str(tmp_path / 'file')!r}), 1_000_000)"
+    command = [sys.executable, "-c", f"from pathlib import Path; from mnist_pipeline import fetching; {call}"]
+    with (tmp_path / "errors").open("w") as errors:
+        subprocess.run(command, env=environment(NO_PROXY="127.0.0.1"), stderr=errors, check=True)
+    assert (tmp_path / "errors").read_text() == ""
+    terminal, end = os.openpty()
+    subprocess.run(command, env=environment(NO_PROXY="127.0.0.1"), stderr=end, check=True)
+    assert NAMES[0] in os.read(terminal, 4096).decode()
+    os.close(end)
+    os.close(terminal)

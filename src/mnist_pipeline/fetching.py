@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from tqdm import tqdm
 
 from mnist_pipeline.errors import PipelineError
 
@@ -27,12 +28,19 @@ def fetch(url: str, target: Path, most: int) -> None:
     """
     _check_reachable(url)
     began, received = time.monotonic(), 0
-    with target.open("wb") as sink, _Reception(url) as reception:
+    name = url.rpartition("/")[2]
+    with (
+        target.open("wb") as sink,
+        _Reception(url) as reception,
+        tqdm(desc=name, unit="B", unit_scale=True, leave=False, disable=None) as bar,  # only on a terminal
+    ):
         while piece := reception.piece(began + READ_SECONDS + received / SLOWEST):
             received += len(piece)
             if received > most:
                 raise PipelineError(f"size: expected at most {most} bytes, found more")
             sink.write(piece)
+            bar.total = reception.length
+            bar.update(len(piece))
 
 
 class _Reception:
@@ -42,6 +50,7 @@ class _Reception:
         self.url = url
         self.pieces: queue.Queue[bytes | Exception] = queue.Queue(maxsize=1)
         self.given_up = threading.Event()
+        self.length: int | None = None  # as the server says, once it answered
 
     def __enter__(self) -> "_Reception":
         threading.Thread(target=self._run, daemon=True).start()
@@ -75,6 +84,7 @@ class _Reception:
         plain = {"Accept-Encoding": "identity"}
         with requests.get(self.url, headers=plain, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer:
             answer.raise_for_status()
+            self.length = answer.raw.length_remaining
             while (piece := answer.raw.read1(CHUNK)) and not self.given_up.is_set():
                 self._hand_over(piece)
         self._hand_over(b"")
