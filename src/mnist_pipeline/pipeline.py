@@ -23,7 +23,7 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from mnist_pipeline import paths, rwlocks
 from mnist_pipeline.booking import Booking
 from mnist_pipeline.commands import Commands, Ran
-from mnist_pipeline.errors import PipelineError, refusal
+from mnist_pipeline.errors import FULL, PROTECTED, PipelineError, refusal
 from mnist_pipeline.scheduling import Scheduler, Work
 
 
@@ -158,7 +158,17 @@ class Pipeline(Work[Ran]):
         uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
         stage.save(run_cache=not uncached)
         stage.commit()
+        self._check_cache(stage)
         self.booking.settle(stage.addressing, changed=True)
+
+    def _check_cache(self, stage: Any) -> None:
+        """Of what did not get into its cache, DVC only logs the reason, and would book it all the same."""
+        missing = [str(out) for out in stage.outs if out.use_cache and out.changed_cache()]
+        if missing:
+            raise DvcException(
+                f"{', '.join(missing)}: not whole in DVC's cache {self.repo.cache.local.path} (DVC says "
+                f"why); {FULL}, or {PROTECTED}, then run this again"
+            )
 
     def _write_entry(self, name: str, path: Path) -> None:
         """Let DVC write the entry of a stage into this file instead of dvc.lock."""
