@@ -20,7 +20,7 @@ from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
-from mnist_pipeline import paths, rwlocks
+from mnist_pipeline import leftovers, paths
 from mnist_pipeline.booking import Booking
 from mnist_pipeline.commands import Commands, Ran
 from mnist_pipeline.errors import FULL, PROTECTED, PipelineError, refusal
@@ -54,8 +54,9 @@ class Pipeline(Work[Ran]):
         self.repo = repo
         temporary = Path(repo.tmp_dir)
         with make_lock(str(temporary / RWLOCK_LOCK), repo.tmp_dir):
-            rwlocks.mend(temporary / RWLOCK_FILE)
+            leftovers.mend_rwlock(temporary / RWLOCK_FILE)
         with repo.lock:
+            leftovers.remove_empty_runs(Path(repo.stage_cache.cache_dir))
             graph = repo.index.graph
             stages = [stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"]
             self.needs = {
