@@ -39,12 +39,13 @@ def test_what_stayed_as_it_is_gets_no_entry_and_holds_nobody_up(tmp_path: Path) 
     assert booked.lock.read_text(encoding="utf-8") == "b"
 
 
-def test_at_the_end_nobody_waits_for_what_failed(tmp_path: Path) -> None:
+def test_what_ended_behind_a_stage_that_failed_waits_for_it(tmp_path: Path) -> None:
     booked = booking(tmp_path)
-    booked.settle("d", changed=True)
+    for stage in "adc":
+        booked.settle(stage, changed=True)
+    assert booked.lock.read_text(encoding="utf-8") == "a"
     booked.settle("b", changed=True)
-    booked.close()
-    assert booked.lock.read_text(encoding="utf-8") == "bd"
+    assert booked.lock.read_text(encoding="utf-8") == ORDER
 
 
 def test_an_entry_that_could_not_be_written_leaves_the_file_and_is_written_later(tmp_path: Path) -> None:
@@ -60,5 +61,5 @@ def test_an_entry_that_could_not_be_written_leaves_the_file_and_is_written_later
         booked.settle("b", changed=True)
     assert booked.lock.read_text(encoding="utf-8") == "a"
     booked.write = append
-    booked.close()
+    booked.settle("c", changed=False)
     assert booked.lock.read_text(encoding="utf-8") == "ab"

@@ -4,6 +4,7 @@ DVC writes in place, so that a kill or a full disk may leave half a dvc.lock; an
 that a kill while others run would leave them in an order that `dvc repro` does not give.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from itertools import takewhile
@@ -13,7 +14,8 @@ from pathlib import Path
 class Booking:
     """What has to be written into a lock file, and when; `write` puts the entry of one stage into the file it is given.
 
-    An entry whose turn has not come waits; after a kill in that time its stage is restored from the run cache.
+    An entry whose turn has not come waits: what ended behind a stage that failed, or that was killed, is restored from
+    the run cache when its turn comes.
     """
 
     def __init__(self, lock: Path, order: Iterable[str], temporary: Path, write: Callable[[str, Path], None]) -> None:
@@ -27,20 +29,17 @@ class Booking:
         self.settled.add(stage)
         if changed:
             self.waiting.add(stage)
-        self._write(takewhile(self.settled.__contains__, self.order))
+        due = [one for one in takewhile(self.settled.__contains__, self.order) if one in self.waiting]
+        if due:
+            self._write(due)
 
-    def close(self) -> None:
-        """Nothing comes any more, so that nothing has to wait for it."""
-        self._write(self.order)
-
-    def _write(self, stages: Iterable[str]) -> None:
-        due = [stage for stage in stages if stage in self.waiting]
-        if not due:
-            return
+    def _write(self, due: list[str]) -> None:
         self.copy.unlink(missing_ok=True)
         if self.lock.exists():
             shutil.copyfile(self.lock, self.copy)
         for stage in due:
             self.write(stage, self.copy)
+        with self.copy.open("rb") as stream:
+            os.fsync(stream.fileno())  # whole also after the power failed
         self.copy.replace(self.lock)
         self.waiting -= set(due)

@@ -8,7 +8,7 @@ a test holds the lock file of both ways against each other.
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
-from mnist_pipeline import paths, rwlocks
+from mnist_pipeline import leftovers, paths
 from mnist_pipeline.booking import Booking
 from mnist_pipeline.commands import Commands, Ran
-from mnist_pipeline.errors import PipelineError, refusal
+from mnist_pipeline.errors import FULL, PROTECTED, PipelineError, refusal
 from mnist_pipeline.scheduling import Scheduler, Work
 
 
@@ -36,7 +36,7 @@ def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
     try:
         with Repo() as repo:
             pipeline = Pipeline(repo)
-            with closing(pipeline.booking), pipeline.commands.stopping(), pipeline.unlocking():
+            with pipeline.commands.stopping(), pipeline.unlocking():
                 undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
     except DvcException as error:
         raise PipelineError(f"DVC: {_one_line(error)}") from error
@@ -54,8 +54,9 @@ class Pipeline(Work[Ran]):
         self.repo = repo
         temporary = Path(repo.tmp_dir)
         with make_lock(str(temporary / RWLOCK_LOCK), repo.tmp_dir):
-            rwlocks.mend(temporary / RWLOCK_FILE)
+            leftovers.mend_rwlock(temporary / RWLOCK_FILE)
         with repo.lock:
+            leftovers.remove_empty_runs(Path(repo.stage_cache.cache_dir))
             graph = repo.index.graph
             stages = [stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"]
             self.needs = {
@@ -158,7 +159,17 @@ class Pipeline(Work[Ran]):
         uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
         stage.save(run_cache=not uncached)
         stage.commit()
+        self._check_cache(stage)
         self.booking.settle(stage.addressing, changed=True)
+
+    def _check_cache(self, stage: Any) -> None:
+        """Of what did not get into its cache, DVC only logs the reason, and would book it all the same."""
+        missing = [str(out) for out in stage.outs if out.use_cache and out.changed_cache()]
+        if missing:
+            raise DvcException(
+                f"{', '.join(missing)}: not whole in DVC's cache {self.repo.cache.local.path} (DVC says "
+                f"why); {FULL}, or {PROTECTED}, then run this again"
+            )
 
     def _write_entry(self, name: str, path: Path) -> None:
         """Let DVC write the entry of a stage into this file instead of dvc.lock."""

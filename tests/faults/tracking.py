@@ -22,7 +22,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.port, self.log = free_port(), folder / "server.log"
         self.address = f"http://127.0.0.1:{self.port}"
-        self.command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "2"]
+        self.command = ["setpriv", "--pdeathsig", "TERM"]  # it ends with this process, however that ends
+        self.command += ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "2"]
         self.command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
         self.command += ["--artifacts-destination", str(folder / "artifacts")]
         self.process: subprocess.Popen[bytes] | None = None

@@ -18,7 +18,7 @@ def assert_built(found: Repository, undisturbed: Repository) -> None:
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
     assert [str(path) for path in found.path.glob(".resume/*")] == []
-    damaged = [path for path in found.path.glob(".dvc/cache/files/md5/??/*") if not _is_what_it_is_called(path)]
+    damaged = [path for path in found.path.glob(".dvc/cache/files/md5/??/[!.]*") if not _is_what_it_is_called(path)]
     assert damaged == []
 
 

@@ -1,7 +1,8 @@
-"""DVC's list of which process reads and writes which output, after a kill: what it noted last must block nobody.
+"""What a killed DVC leaves in its folder and does not bear the next time: it must block nobody.
 
-DVC itself passes over processes that are gone. It refuses a file that a kill left half written, and it takes for alive
-a process that got the number of a dead one, as after a restart of the machine or of a container.
+The list of which process reads and writes which output: DVC itself passes over processes that are gone. It refuses a
+file that a kill left half written, and it takes for alive a process that got the number of a dead one, as after a
+restart of the machine or of a container. And an empty folder in the run cache.
 """
 
 import json
@@ -15,7 +16,14 @@ from mnist_pipeline.files import write_durably
 CLOCK_SECONDS = 1.0  # how exactly the start of a process is known
 
 
-def mend(path: Path) -> None:
+def remove_empty_runs(run_cache: Path) -> None:
+    """Delete what DVC makes before it writes an entry of the run cache, and can't read without one."""
+    for folder in run_cache.glob("??/*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def mend_rwlock(path: Path) -> None:
     """Delete what nobody alive can have noted; to be called while the lock of the list itself is held."""
     if not path.exists():
         return
