@@ -34,6 +34,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 MOST_MEMORY = 500 * bombs.MIB
 SWAPPED = "two files swapped"
 KNOWN, UNKNOWN, HARMLESS = "known: refused", "unknown: refused", "unknown and harmless: let through"
+MAPPED = "libraries that are mapped, torch's above all, are not counted"
 KINDS = [*MUTATIONS, SWAPPED]
 
 
@@ -53,7 +54,8 @@ def test_mutated_files(folder: Path, full: bool, record: Write) -> None:
         for kind in KINDS
     ]
     totals = {KNOWN: known.total(), UNKNOWN: _of(unknown, True), HARMLESS: _of(unknown, False)}
-    text = f"{2 * half} mutated files through `verify`, in one process; at most {peak >> 20} MiB of its own memory."
+    memory = f"at most {peak >> 20} MiB of its own memory ({MAPPED})"
+    text = f"{2 * half} mutated files through `verify`, in one process; {memory}."
     record("Mutated files", text, [*rows, {"mutation": "all"} | totals])
     assert not _of(known, False)
     assert totals[KNOWN] == totals[UNKNOWN] + totals[HARMLESS] == half
@@ -63,7 +65,7 @@ def test_mutated_files(folder: Path, full: bool, record: Write) -> None:
 
 def test_bombs(folder: Path, full: bool, record: Write) -> None:
     """In place of each of two files; the process may write no file much larger than a whole one."""
-    gib, rows = (16, []) if full else (2, [])
+    gib, rows, most = (16, [], 0) if full else (2, [], 0)
     for role in ("training_images", "test_labels"):
         (folder / "bombs").mkdir(exist_ok=True)
         for name, content in bombs.all_of(SHAPES[role], gib):
@@ -71,11 +73,14 @@ def test_bombs(folder: Path, full: bool, record: Write) -> None:
         sizes = {path.name: path.stat().st_size for path in (folder / "bombs").iterdir()}
         refused, peak = alone(_explode, folder, role)
         assert all(refused.values())
-        assert peak < MOST_MEMORY
+        most = max(most, peak)
         rows += [
             {"in place of": role, "bomb": name, "bytes": f"{sizes[name]:,}", "outcome": "refused"} for name in refused
         ]
-    record("Bombs", f"Refused with at most {peak >> 20} MiB of own memory, and nothing left on the disk.", rows)
+    assert most < MOST_MEMORY
+    record(
+        "Bombs", f"Refused with at most {most >> 20} MiB of own memory ({MAPPED}), and nothing left on the disk.", rows
+    )
 
 
 def test_the_stage_itself(folder: Path, full: bool, record: Write) -> None:
