@@ -86,9 +86,9 @@ def text(results: pd.DataFrame, commit: str) -> str:
 def caption(results: pd.DataFrame, commit: str) -> str:
     numbers = ", ".join(str(seed) for seed in sorted(set(results["seed"])))
     return (
-        f"Mean ± standard deviation (n − 1) over the seeds {numbers} at commit {commit}. Bold: the best mean on\n"
-        "the validation images; against it, seed by seed on the test images: mean difference ± standard error, p of a\n"
-        "paired t-test."
+        f"Mean ± standard deviation (n − 1) over the seeds {numbers} at commit {commit}. "
+        "Bold: the best mean on the validation\n"
+        "images; against it, seed by seed on the test images: mean difference ± standard error, p of a paired t-test."
     )
 
 
