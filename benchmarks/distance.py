@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
-from mnist_pipeline import dataset, params, runtime, training
+from mnist_pipeline import dataset, params, runtime, tables, training
 from mnist_pipeline.augmentation import random_affine
 from mnist_pipeline.dataset import Images
 from mnist_pipeline.params import Recipe
@@ -35,7 +35,7 @@ def run() -> str:
         report.verdict(row["model"], row["ratio"], at_most=MLP if row["model"].startswith("mlp") else CONVOLUTIONAL)
         for row in rows
     ]
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _compare(name: str, recipe: Recipe, images: Images) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from benchmarks import report
-from mnist_pipeline import dataset, idx
+from mnist_pipeline import dataset, idx, tables
 
 COUNTS = (60_000, 600_000, 6_000_000)
 GIBIBYTE, LINEAR, ROUNDS = 1 << 30, 1.25, 3
@@ -55,7 +55,7 @@ def run() -> str:
         peak = max(memory for _, memory in results) / GIBIBYTE
         verdicts.append(report.verdict(f"{row['stage']}, growth", row["growth"], at_most=LINEAR))
         verdicts.append(report.verdict(f"{row['stage']}, GiB", peak, at_most=1))
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts), NOTE.strip()])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts), NOTE.strip()])
 
 
 def _row(stage: str, results: list[tuple[float, int]]) -> dict[str, Any]:

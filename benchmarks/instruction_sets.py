@@ -11,7 +11,7 @@ import pandas as pd
 from safetensors.numpy import load
 
 from benchmarks import report
-from mnist_pipeline import differences, git, originals, paths, rebuilding, verifying
+from mnist_pipeline import differences, git, originals, paths, rebuilding, tables, verifying
 from mnist_pipeline.checkpoints import WEIGHTS
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.originals import Originals
@@ -60,7 +60,7 @@ def run() -> str:
         report.verdict(f"{name}, largest change of an accuracy, points", _largest(change), at_most=limit)
         for name, change in changes.items()
     ]
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _largest(changes: dict[str, Change]) -> float:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks import report
-from mnist_pipeline import git, params, paths
+from mnist_pipeline import git, params, paths, tables
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json
 
@@ -44,7 +44,7 @@ def run() -> str:
         report.verdict(f"mnist repro / (trainings / {jobs})", together / (trainings / jobs), at_most=OVERHEAD),
         report.verdict("dvc repro / mnist repro", one_by_one / together, at_least=FASTER),
     ]
-    return "\n\n".join([TEXT, report.table([row]), "\n".join(verdicts), NOTE])
+    return "\n\n".join([TEXT, tables.markdown([row]), "\n".join(verdicts), NOTE])
 
 
 def _build(clone: Path, program: str) -> tuple[float, float]:

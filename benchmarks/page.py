@@ -16,7 +16,7 @@ import requests
 from PIL import Image, ImageDraw
 
 from benchmarks import report
-from mnist_pipeline import hosting
+from mnist_pipeline import hosting, tables
 from mnist_pipeline.errors import PipelineError
 
 ALONE, PHOTOS, CLIENTS, EACH = 300, 100, 50, 20
@@ -74,7 +74,7 @@ def run() -> str:
         report.verdict("the first answer after the start, ms", first[0], at_most=MILLISECONDS),
         report.verdict(f"{CLIENTS} clients at once, errors", errors, at_most=0),
     ]
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _photo() -> bytes:

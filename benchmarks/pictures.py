@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
 from benchmarks import report
-from mnist_pipeline import dataset, paths, pictures, predicting, reporting
+from mnist_pipeline import dataset, paths, pictures, predicting, reporting, tables
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.idx import Bytes
 from mnist_pipeline.predicting import Classifier
@@ -42,7 +42,7 @@ def run() -> str:
         report.verdict("other people's handwriting, %", round(100 * strangers.mean(), 2), at_least=90),
         report.verdict("clean less photos, points", round(100 * (clean.mean() - pasted.mean()), 2), at_most=1),
     ]
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _strangers(classifier: Classifier) -> npt.NDArray[np.bool_]:

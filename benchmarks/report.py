@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from mnist_pipeline import git, machine
 
@@ -12,12 +11,6 @@ INTRODUCTION = """# Speed, as ratios
 Written by `make bench`, alone on the machine. Both sides of a ratio of trainings or test passes run in turns, in one
 process, on one thread.
 """
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows with the same keys as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def verdict(name: str, value: float, *, at_least: float | None = None, at_most: float | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from benchmarks import report, write_ups
-from mnist_pipeline import dataset, evaluation, params, runtime, training
+from mnist_pipeline import dataset, evaluation, params, runtime, tables, training
 from mnist_pipeline.dataset import Dataset
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Recipe
@@ -39,7 +39,7 @@ def run() -> str:
     test = dataset.test_set()
     rows = [_compare(name, settings.recipe(name), test) for name in NETWORKS]
     verdicts = [report.verdict(row["network"], row["times faster"], at_least=FASTER) for row in rows]
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts), NOTE])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts), NOTE])
 
 
 def _compare(name: str, recipe: Recipe, test: Dataset) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks import report
-from mnist_pipeline import dataset, evaluation, params, runtime, training
+from mnist_pipeline import dataset, evaluation, params, runtime, tables, training
 from mnist_pipeline.dataset import Images
 from mnist_pipeline.params import Scaling
 
@@ -39,7 +39,7 @@ def run() -> str:
         report.verdict("times faster", faster, at_least=FASTER),
         report.verdict("mean test accuracy, %", 100 * mean(accuracy for _, accuracy in ours), at_least=ACCURACY),
     ]
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _row(name: str, results: list[tuple[float, float]]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import report, write_ups
-from mnist_pipeline import dataset, evaluation, params, runtime, training
+from mnist_pipeline import dataset, evaluation, params, runtime, tables, training
 from mnist_pipeline.params import Recipe, Runtime
 
 STUDY = Path("studies/published")
@@ -39,7 +39,7 @@ def run() -> str:
         )
     ]
     verdicts.append(report.verdict("geometric mean", overall, at_least=GEOMETRIC_MEAN))
-    return "\n\n".join([TEXT, report.table(rows), "\n".join(verdicts)])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _compare(name: str, published: Recipe, ours: Recipe, reported: float, spec: Runtime) -> dict[str, Any]:

@@ -35,7 +35,3 @@ def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatc
 )
 def test_a_verdict_says_whether_the_figure_meets_its_target(value: float, limits: dict[str, float], start: str) -> None:
     assert report.verdict("x", value, **limits) == start
-
-
-def test_a_table_has_a_line_a_row() -> None:
-    assert report.table([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]) == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |"

@@ -94,6 +94,8 @@ def test_data_header_explains_every_file(mnist: Mnist) -> None:
         ),
         (["predict", "a.png"], "results/summary/best.json: not found; run `make repro` first"),
         (["predict", "--model", "no", "a.png"], "models/no/model.json: not found; train it with `dvc repro` or get it"),
+        (["sweep", "--seeds", "1", "--json", "--md"], "--json and --md exclude each other"),
+        (["sweep", "--seeds", "1", "--models", "a", "--record"], "--record and --models exclude each other"),
         (["publish"], "params.yaml: not found in "),
         (["repro"], "params.yaml: not found in "),
     ],

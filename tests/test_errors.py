@@ -11,7 +11,12 @@ from mnist_pipeline.errors import refusal
 
 @pytest.mark.parametrize(
     ("number", "advice"),
-    [(errno.ENOSPC, "make space on that disk"), (errno.EROFS, "make it writable"), (errno.EACCES, "make it writable")],
+    [
+        (errno.ENOSPC, "make space on that disk"),
+        (errno.EROFS, "make it writable"),
+        (errno.EACCES, "check its rights"),
+        (errno.EPERM, "check its rights"),
+    ],
 )
 def test_a_refusal_says_what_where_and_what_to_do(number: int, advice: str) -> None:
     error = OSError(number, os.strerror(number), "models/small")
@@ -24,6 +29,12 @@ def test_a_real_full_disk_names_at_least_the_folder() -> None:
     assert refusal(full.value) == (
         f"a file below {Path.cwd()}: No space left on device; make space on that disk, then run this again"
     )
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_no_place_is_invented_for_a_right_that_is_missing(number: int) -> None:
+    """As of a port below 1024 or of another user's process: the traceback says more."""
+    assert refusal(OSError(number, os.strerror(number))) is None
 
 
 def test_what_another_error_hides_is_found() -> None:

@@ -54,7 +54,8 @@ def _experiment(repository: Repository) -> None:
     try:
         _grid(repository)
         (repository.path / "first.txt").write_text(_sweep(repository, "--seeds", "3", "--json", code=1), "utf-8")
-        (repository.path / "again.txt").write_text(_sweep(repository, "--seeds", "2", "--md", "--record"), "utf-8")
+        (repository.path / "again.txt").write_text(_sweep(repository, "--seeds", "2", "--md"), "utf-8")
+        repository.run("mnist", "sweep", "--seeds", "1", "--record")
     finally:
         repository.run("dvc", "queue", "stop", "--kill")
 
@@ -164,7 +165,7 @@ def test_a_sweep_of_stages_that_still_have_to_run_is_refused(own: Repository) ->
     assert "not up to date: " in output
     assert "train@weak" in output
     assert "run `make repro` first" in output
-    assert "commit them first" in _sweep(own, "--seeds", "2", "--record", code=1)
+    assert "commit them first" in own.run("mnist", "sweep", "--seeds", "2", "--record", code=1)
     assert "no models.week; there are plain, weak" in own.run(
         "mnist", "sweep", "--seeds", "2", "--models", "week", code=1
     )

@@ -152,6 +152,11 @@ def test_a_file_in_another_encoding_is_refused_as_dvc_would(tmp_path: Path) -> N
         params.load(path)
 
 
+def test_a_file_that_cant_be_read_is_not_said_to_be_wrong(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=f"^{tmp_path}: can't be read: Is a directory; .*; check its rights$"):
+        params.load(tmp_path)
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PipelineError, match=f"^params.yaml: not found in {tmp_path}; run this from the repository"):

@@ -46,3 +46,28 @@ def test_what_is_not_there_is_named(folder: Path) -> None:
         revision.at("nothing")
     (folder / "metrics/models/b.json").write_text(json.dumps({}))
     assert revision.at(None).models == ["b", "a"]
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 3000, "a: !!int x", "a: &x 1\nb: &x 2\n"])
+def test_settings_that_are_no_yaml_of_one_meaning_are_damaged(folder: Path, text: str) -> None:
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^working tree: params\.yaml: damaged: [^\n]*$"):
+        _ = revision.at(None).params
+
+
+def test_settings_are_read_as_dvc_reads_them(folder: Path) -> None:
+    (folder / "params.yaml").write_text("rate: 1e-3\nword: no\n", encoding="utf-8")
+    assert revision.at(None).params == {"rate": 0.001, "word": "no"}
+
+
+def test_an_empty_history_is_damaged(folder: Path) -> None:
+    (folder / "results/train/a").mkdir(parents=True)
+    (folder / "results/train/a/history.csv").touch()
+    with pytest.raises(PipelineError, match=r"^working tree: results/train/a/history\.csv: damaged: No columns"):
+        revision.at(None).history("a")
+
+
+def test_json_that_is_nested_too_deeply_is_damaged(folder: Path) -> None:
+    (folder / "metrics/models/a.json").write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^working tree: metrics/models/a\.json: damaged: "):
+        revision.at(None).metrics("a")

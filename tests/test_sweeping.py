@@ -61,6 +61,12 @@ def test_the_seed_and_what_follows_from_it_do_not(change: dict[str, Any]) -> Non
     assert fingerprint(**change) == fingerprint()
 
 
+def test_other_instructions_or_packages_make_another_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint()
+    monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "SSE4_2")
+    assert fingerprint() != before
+
+
 def test_some_models_need_the_data_their_own_stages_and_what_shows_all() -> None:
     stages = ["download", "verify", "train@b", "train@a", "evaluate@b", "evaluate@a", "report", "publish"]
     assert sweeping.stages_for(["b", "a"]) == stages

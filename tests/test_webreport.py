@@ -169,3 +169,53 @@ def test_what_can_not_be_shown_is_refused() -> None:
         paths.metrics(model).unlink()
     with pytest.raises(PipelineError, match=r"working tree: no model of params\.yaml was evaluated; make repro"):
         gather()
+
+
+def test_what_json_has_no_number_for_is_null() -> None:
+    assert webreport.embedded({"a": [1.5, float("inf")], "b": float("nan")}) == '{"a":[1.5,null],"b":null}'
+
+
+@pytest.mark.usefixtures("here")
+def test_a_history_with_an_infinite_loss_is_shown(tmp_path: Path) -> None:
+    path = paths.history("plain")
+    table = pd.read_csv(path)
+    table.loc[0, "batch_loss"] = float("inf")
+    path.unlink()
+    write_csv(path, table)
+    page = webreport.write([revision.at(None)], tmp_path / "report").read_text(encoding="utf-8")
+    assert page.count('"batch_loss":null') == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_without_predictions_is_named_and_the_others_are_shown() -> None:
+    (paths.test("plain") / "predictions.csv").unlink()
+    [side] = gather()["sides"]
+    assert list(side["metrics"]) == ["plain", "weak"]
+    assert list(side["confusion"]) == list(side["mistakes"]) == ["weak"]
+    assert side["refusals"]["plain"].startswith("working tree: has no results/test/plain/predictions.csv")
+    assert gather("HEAD", None)["comparison"]["rows"][0]["refusal"] == side["refusals"]["plain"]
+
+
+@pytest.mark.usefixtures("here")
+def test_an_earlier_report_is_replaced_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "pages" / "report"
+    webreport.write([revision.at(None)], folder)
+    (folder / "left.txt").touch()
+    webreport.write([revision.at(None)], folder)
+    assert not (folder / "left.txt").exists()
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("kind", ["folder", "page", "file", "link"])
+def test_what_is_no_report_is_not_deleted(kind: str, tmp_path: Path) -> None:
+    folder, own = tmp_path / "report", tmp_path / "own"
+    own.mkdir()
+    (own / "index.html" if kind == "page" else own / "thesis.txt").write_text("mine", encoding="utf-8")
+    if kind == "link":
+        folder.symlink_to(own)
+    else:
+        (own / "thesis.txt" if kind == "file" else own).rename(folder)
+    with pytest.raises(PipelineError, match="report: expected a folder that `mnist report` wrote"):
+        webreport.write([revision.at(None)], folder)
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()] == ["mine"]

@@ -5,9 +5,9 @@ from typing import Any
 
 from mnist_pipeline import lockfile
 from mnist_pipeline.lockfile import LOCK, Lock
-from mnist_pipeline.revision import PARAMS, Revision
-
-ABSENT = "–"
+from mnist_pipeline.paths import PARAMS
+from mnist_pipeline.revision import Revision
+from mnist_pipeline.tables import ABSENT
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ def sweep(
     record: Annotated[bool, typer.Option(help="Keep the results in docs/seeds.json, to commit.")] = False,
 ) -> None:
     """The same recipes under several seeds, each an experiment of DVC: means, deviations, a paired comparison."""
+    if as_json and as_markdown:
+        raise PipelineError("--json and --md exclude each other: each names the format")
+    if record and models:
+        raise PipelineError("--record and --models exclude each other: docs/seeds.json holds a row for every model")
     from mnist_pipeline import params, seeds, sweeping
 
     settings = params.load()

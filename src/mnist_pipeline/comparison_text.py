@@ -6,8 +6,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from mnist_pipeline.changes import ABSENT
 from mnist_pipeline.comparing import Comparison, Paired, Row
+from mnist_pipeline.tables import ABSENT
 
 WIDTH = 120
 COLUMNS = ("model", "before", "after, 95 % interval", "points", "gained", "lost", "p", "changed in params.yaml")

@@ -1,21 +1,14 @@
 """DVC's experiments and its queue, through the program `dvc`: queue one, let workers run, see how each ended."""
 
-import os
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO
 
 from mnist_pipeline import git
+from mnist_pipeline.dvc_program import run
 from mnist_pipeline.errors import PipelineError
 
 QUEUED, RUNNING, FAILED = "Queued", "Running", "Failed"
-BUSY = ("Unable to acquire lock", "is busy")
 LOOKS = 5  # a worker on a busy machine does not answer each time that DVC asks for workers
 
 
@@ -27,31 +20,6 @@ class Queue:
     workers: int
 
 
-def dvc(*arguments: str) -> str:
-    """What a dvc command prints. Raises PipelineError with DVC's own words when it fails.
-
-    The environment's folder of programs goes to the head of the PATH: workers inherit it, and find `dvc` and `python3`.
-    """
-    programs = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
-    for pause in (1, 3, 5, None):  # another experiment that begins or ends holds DVC's lock for a moment
-        with TemporaryFile() as printed, TemporaryFile() as complaint:  # a worker would hold a pipe open while it lives
-            command = [str(programs / "dvc"), *arguments]
-            code = subprocess.run(command, env=environment, stdout=printed, stderr=complaint, check=False).returncode
-            said, wrong = (_read(stream) for stream in (printed, complaint))
-        if code == 0:
-            return said
-        if pause is None or not any(sign in wrong for sign in BUSY):
-            break
-        time.sleep(pause)
-    raise PipelineError(f"dvc {' '.join(arguments)}: {' '.join(wrong.split()) or f'exit code {code}'}")
-
-
-def _read(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    return stream.read().decode(errors="replace")
-
-
 def finished() -> set[str]:
     """The names of all experiments that Git keeps, of any baseline: refs/exps/<two digits>/<the others>/<name>."""
     refs = git.ask("for-each-ref", "--format=%(refname)", "refs/exps").split()
@@ -60,7 +28,7 @@ def finished() -> set[str]:
 
 def queue() -> Queue:
     """The queue as it is now; of several experiments with one name the one that has still to end."""
-    text = dvc("queue", "status")
+    text = run("queue", "status")
     status: dict[str, str] = {}
     for name, state in re.findall(r"^[0-9a-f]{7} +(\S+) .* (\w+) *$", text, flags=re.MULTILINE):
         status.setdefault(name, state)
@@ -74,12 +42,12 @@ def enqueue(name: str, overrides: Iterable[str], stages: Iterable[str] = ()) -> 
     """Queue the files as they are with these changes of params.yaml; with `stages` no other stage will run."""
     chosen = ["--single-item", *stages] if stages else []
     changes = [part for override in overrides for part in ("--set-param", override)]
-    dvc("exp", "run", "--queue", "--name", name, *changes, *chosen)
+    run("exp", "run", "--queue", "--name", name, *changes, *chosen)
 
 
 def forget(name: str) -> None:
     """Take an experiment that ended without success from the queue."""
-    dvc("queue", "remove", name)
+    run("queue", "remove", name)
 
 
 def end_abandoned(names: Iterable[str]) -> None:
@@ -90,9 +58,9 @@ def end_abandoned(names: Iterable[str]) -> None:
         if seen.workers or not left:
             return
     for name in left:
-        dvc("queue", "kill", "--force", name)
+        run("queue", "kill", "--force", name)
 
 
 def start_workers(count: int) -> None:
     """See to it that so many workers are there; each ends when it has found nothing to do for ten seconds."""
-    dvc("queue", "start", "--jobs", str(count))
+    run("queue", "start", "--jobs", str(count))

@@ -44,9 +44,9 @@ def models_at(commit: str) -> list[Built]:
 
     Raises PipelineError when that commit has no dvc.lock or no such model.
     """
-    params, text = git.show(commit, "params.yaml"), git.show(commit, LOCK.as_posix())
+    params, text = git.show(commit, paths.PARAMS.name), git.show(commit, LOCK.as_posix())
     if params is None or text is None:
-        raise PipelineError(f"{commit[:10]}: has no {LOCK if params else 'params.yaml'}; nothing was built there")
+        raise PipelineError(f"{commit[:10]}: has no {LOCK if params else paths.PARAMS}; nothing was built there")
     lock = lockfile.parse(text)
     named = YAML(typ="safe").load(params).get("models", {})
     found = [model for model in named if all(stage in lock.stages for stage in lockfile.stages_of(model))]

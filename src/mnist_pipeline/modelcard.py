@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from mnist_pipeline.card import Card
+from mnist_pipeline.tables import ABSENT
 
 LICENCES = {
     "mnist": "The weights are derived from MNIST: Yann LeCun and Corinna Cortes hold its copyright and make it "
@@ -67,7 +68,7 @@ def write(title: str, name: str, description: str, card: Card, figures: dict[str
         description=description,
         training_images=card.training_images,
         digests="\n".join(f"- `{file}` `{digest}`" for file, digest in card.data_sha256.items()),
-        validation="–" if validation is None else f"{validation:.2%}",
+        validation=ABSENT if validation is None else f"{validation:.2%}",
         confusion=_table(confusion.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")),
         network=card.recipe.network,
         seed=card.seed,

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mnist_pipeline import git, lockfile
+from mnist_pipeline import dvc_program, git, lockfile
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.lockfile import Lock
 
@@ -75,11 +73,7 @@ class Originals:
 
 def at(commit: str) -> Originals:
     """Those of a commit of this repository. Raises PipelineError when DVC can't say where its cache is."""
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise PipelineError(f"dvc cache dir: {' '.join(done.stderr.split())}")
-    return Originals(commit, Path(done.stdout.strip()))
+    return Originals(commit, Path(dvc_program.run("cache", "dir")))
 
 
 def digest(content: bytes) -> str:

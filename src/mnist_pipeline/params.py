@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mnist_pipeline import yaml_reading
+from mnist_pipeline import paths, yaml_reading
 from mnist_pipeline.errors import PipelineError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a file's name too
@@ -173,7 +173,7 @@ class Params(Strict):
         return self.models[model]
 
 
-def load(path: Path = Path("params.yaml")) -> Params:
+def load(path: Path = paths.PARAMS) -> Params:
     """Read and check params.yaml. Raises PipelineError that names the key, its value and the nearest right key."""
     return parse(yaml_reading.read(path), str(path))
 

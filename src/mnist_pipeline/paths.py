@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
 IDX = Path("data/idx")
 TRAINING_IMAGES = IDX / "training-images.idx3-ubyte"

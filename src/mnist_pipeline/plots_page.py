@@ -5,9 +5,7 @@ repository, serve every folder below it, and are never in a clone or another wor
 `make setup` ran there. Were the page named in .dvc/config, DVC would fail wherever it was not written yet.
 """
 
-import subprocess
-
-from mnist_pipeline import paths, vega
+from mnist_pipeline import dvc_program, paths, vega
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import write_durably
 
@@ -48,17 +46,9 @@ def install() -> str:
     page = paths.project() / ".dvc" / NAME
     if not page.parent.is_dir():
         raise PipelineError(f"{page.parent}: not found; run this in a clone of the project")
-    chosen = _dvc("config", OPTION)
+    chosen = dvc_program.run("config", OPTION)
     if chosen not in ("", NAME):
         return f"dvc plots keeps the page that was chosen for it: {chosen}"
     write_durably(page, f"{HEAD}{vega.scripts()}{TAIL}".encode())
-    _dvc("config", "--local", OPTION, NAME)
+    dvc_program.run("config", "--local", OPTION, NAME)
     return f"dvc plots writes pages that need no network, by {page.relative_to(paths.project())}"
-
-
-def _dvc(*arguments: str) -> str:
-    """What dvc prints; nothing for an option that nobody set. Raises PipelineError with what dvc says when it fails."""
-    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise PipelineError(f"dvc {' '.join(arguments)}: {' '.join(done.stderr.split())}")
-    return done.stdout.strip()

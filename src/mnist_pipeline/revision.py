@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from mnist_pipeline import git, lockfile, paths
+from mnist_pipeline import git, lockfile, paths, yaml_reading
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.lockfile import LOCK, Lock
 
 WORKING_TREE = "working tree"
-PARAMS = Path("params.yaml")
 PREDICTIONS = ["index", "label", "predicted"]
 
 Content = TypeVar("Content")
@@ -60,13 +57,13 @@ class Revision:
     def _parse(self, path: Path, reader: Callable[[str], Content]) -> Content:
         try:
             return reader(self.read(path))
-        except (ValueError, YAMLError) as error:
+        except (ValueError, RecursionError) as error:
             raise PipelineError(f"{self.name}: {path}: damaged: {' '.join(str(error).split())}") from None
 
     @cached_property
     def params(self) -> dict[str, Any]:
         """params.yaml as plain mappings."""
-        return self._parse(PARAMS, _mapping)
+        return self._parse(paths.PARAMS, _mapping)
 
     @cached_property
     def lock(self) -> Lock:
@@ -86,6 +83,10 @@ class Revision:
         path = paths.test(model) / "predictions.csv"
         return self._parse(path, lambda text: pd.read_csv(io.StringIO(text), usecols=PREDICTIONS))
 
+    def history(self, model: str) -> pd.DataFrame:
+        """A row for each step that `train` noted of a model; what a row does not have is NaN."""
+        return self._parse(paths.history(model), lambda text: pd.read_csv(io.StringIO(text)))
+
 
 def _object(text: str) -> dict[str, Any]:
     content: Any = json.loads(text)
@@ -95,7 +96,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    content: Any = YAML(typ="safe").load(text) or {}
+    content: Any = yaml_reading.parse(text) or {}
     if not isinstance(content, dict) or not isinstance(content.get("models", {}), dict):
         raise ValueError("expected a mapping of keys, and one below `models`")
     return content

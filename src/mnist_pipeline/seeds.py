@@ -13,7 +13,7 @@ from scipy import stats
 
 from mnist_pipeline import tables
 from mnist_pipeline.files import read_json, write_json
-from mnist_pipeline.tables import NONE
+from mnist_pipeline.tables import ABSENT
 
 SAME = 1e-12  # accuracies are counts over counts: what differs, differs by more
 ACCURACIES = ("test_accuracy", "validation_accuracy")
@@ -67,9 +67,9 @@ def _cells(model: str, row: "pd.Series[Any]") -> dict[str, str]:
         "test accuracy": _mean(row, "test_accuracy"),
         "range": f"{row['test_accuracy_low']:.2%} – {row['test_accuracy_high']:.2%}",
         "validation accuracy": _mean(row, "validation_accuracy"),
-        "against the best, points": NONE if best else _difference(row),
-        "p": NONE if best or math.isnan(row["p"]) else f"{row['p']:.3f}" if row["p"] >= 0.001 else "< 0.001",
-        "seeds won": NONE if best else f"{row['wins']:.0f} of {row['seeds']:.0f}",
+        "against the best, points": ABSENT if best else _difference(row),
+        "p": ABSENT if best or math.isnan(row["p"]) else f"{row['p']:.3f}" if row["p"] >= 0.001 else "< 0.001",
+        "seeds won": ABSENT if best else f"{row['wins']:.0f} of {row['seeds']:.0f}",
     }
 
 

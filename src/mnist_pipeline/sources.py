@@ -56,7 +56,7 @@ def _from_first(sources: list[str], file: DataFile, folder: Path, most: int, unr
             _retrieve(source, file, folder, most)
             return source
         except UNREACHABLE as error:
-            reasons[source] = unreachable[source] = f"can't be reached: {_root_cause(error)}"
+            reasons[source] = unreachable[source] = f"can't be reached: {root_cause(error)}"
         except (requests.RequestException, OSError, ValueError, PipelineError) as error:
             if isinstance(error, OSError) and error.errno in DISK:
                 raise  # no other source would help
@@ -103,7 +103,8 @@ def local_path(source: str) -> Path:
     return Path(url2pathname(urlsplit(source).path)) if source.startswith("file://") else Path(source)
 
 
-def _root_cause(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
+    """The first of a chain of errors, in one line."""
     while error.__context__ is not None:
         error = error.__context__
     return f"{type(error).__name__}: {_in_one_line(error)}"

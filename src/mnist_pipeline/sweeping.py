@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnist_pipeline import experiments, git, lockfile, revision, seeds, store
+from mnist_pipeline import dvc_program, experiments, git, lockfile, paths, recording, revision, seeds, store
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.experiments import FAILED, LOOKS, QUEUED, RUNNING
 from mnist_pipeline.lockfile import Lock
@@ -33,14 +33,15 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
     digest = fingerprint(lockfile.load(), models)
     names = {seed: f"seed-{seed}-{digest}" for seed in range(1, count + 1)}
     wanted = list(names.values())
-    there = [name for name in wanted if name in experiments.finished()]
+    finished = experiments.finished()
+    there = [name for name in wanted if name in finished]
     for name in there:
         _say(f"{name:24} there already")
     missing = {seed: name for seed, name in names.items() if name not in there}
     failed: list[str] = []
     if missing:
+        _queue(missing, [] if models == every else stages_for(models))
         with _leaving_workers():
-            _queue(missing, [] if models == every else stages_for(models))
             experiments.start_workers(jobs)
             failed = _wait(list(missing.values()))
     return _results({seed: name for seed, name in names.items() if name not in failed}, models), failed
@@ -48,7 +49,7 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
 
 def measured_at() -> str:
     """The commit whose recipes a sweep measures, as seven digits; with a word of params or results that it lacks."""
-    changed = git.ask("status", "--porcelain", "--", str(revision.PARAMS), str(lockfile.LOCK))
+    changed = git.ask("status", "--porcelain", "--", str(paths.PARAMS), str(lockfile.LOCK))
     return git.ask("rev-parse", "HEAD")[:7] + (f" {CHANGED}" if changed else "")
 
 
@@ -56,9 +57,10 @@ def check_current() -> None:
     """Refuse to start where stages still have to run: a sweep repeats what is built and published.
 
     With a subset of the models, an experiment takes the other models as dvc.lock has them, and publishes all.
+    A receipt that no longer holds is deleted, as `mnist repro` does: DVC would take it for all being published.
     """
     store.forget_stale_receipt()
-    stale = json.loads(experiments.dvc("status", "--json", "--with-deps", "publish"))
+    stale = json.loads(dvc_program.run("status", "--json", "--with-deps", "publish"))
     if stale:
         raise PipelineError(
             f"not up to date: {', '.join(stale)}; run `make repro` first: a sweep repeats what is built and published"
@@ -72,16 +74,19 @@ def stages_for(models: list[str]) -> list[str]:
 
 
 def fingerprint(lock: Lock, models: list[str]) -> str:
-    """Seven digits for data, code and parameters that decide the results of these models, but for `seed`."""
-    inputs = {model: _inputs(lock, model) for model in models}
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:7]
+    """Seven digits for all that decides the results of these models but `seed`: data, code, parameters, and what about
+    this machine and its packages decides the bits."""
+    deciding = {"models": {model: _inputs(lock, model) for model in models}, "machine": recording.here()}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:7]
 
 
 def _inputs(lock: Lock, model: str) -> dict[str, Any]:
     entries = [lock.stages[stage] for stage in lockfile.stages_of(model)]
     made = {out["path"] for out in entries[0]["outs"]}
     files = {dep["path"]: dep["md5"] for entry in entries for dep in entry["deps"] if dep["path"] not in made}
-    params = {key: value for entry in entries for key, value in entry["params"]["params.yaml"].items() if key != "seed"}
+    params = {
+        key: value for entry in entries for key, value in entry["params"][paths.PARAMS.name].items() if key != "seed"
+    }
     return {"files": files, "params": params}
 
 

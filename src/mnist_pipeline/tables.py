@@ -5,7 +5,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-NONE = "–"
+ABSENT = "–"
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
@@ -21,7 +21,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 def _draw(rows: Sequence[dict[str, Any]], form: str) -> str:
     if not rows:
         return ""
-    cells = [[NONE if value is None else str(value) for value in row.values()] for row in rows]
+    cells = [[ABSENT if value is None else str(value) for value in row.values()] for row in rows]
     columns = [[row[name] for row in rows] for name in rows[0]]
     sides = ["right" if all(map(_is_number, column)) else "left" for column in columns]
     drawn = tabulate(cells, list(rows[0]), form, colalign=sides, disable_numparse=True)  # a digest may look like 1e5

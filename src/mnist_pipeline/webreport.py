@@ -1,10 +1,11 @@
 """What the offline report shows, from one revision or two side by side; and the folder that it becomes."""
 
-import io
 import json
+import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,9 @@ from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.revision import Revision
 
 FOLDER = Path("report")
+INDEX = "index.html"
+MARK = "<title>Report – mnist-pipeline</title>"  # in every report's index.html
+BESIDE = ".new-"  # ignored by Git
 PAGE = Path(__file__).with_name("report_page")
 CHARTS = {  # column of a history: title, whether its axis is logarithmic, format of its values
     "batch_loss": ("Training loss of a batch", True, ".4f"),
@@ -28,11 +32,35 @@ Content = dict[str, Any]
 def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
     """Make the folder anew and return its index.html, which opens from disk and asks no network.
 
-    The same revisions and data give the same bytes. Raises PipelineError when a revision has no results.
+    The same revisions and data give the same bytes. An earlier report stays until the new one is whole. Raises
+    PipelineError when a revision has no results, or when the folder is something else than a report.
     """
+    _check_replaceable(folder)
     content = gather(revisions)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{BESIDE}{folder.name}-", dir=folder.parent) as beside:
+        new = Path(beside) / "new"
+        _fill(new, content)
+        if folder.exists():
+            folder.rename(Path(beside) / "old")
+        new.rename(folder)
+    return folder / INDEX
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to delete what no earlier call wrote."""
+    if folder.is_symlink() or (folder.exists() and MARK not in _text(folder / INDEX)):
+        raise PipelineError(
+            f"{folder}: expected a folder that `mnist report` wrote, or none; move it away, then repeat"
+        )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _fill(folder: Path, content: Content) -> None:
+    folder.mkdir()
     for picture in content["pictures"]["files"]:
         shutil.copyfile(paths.DATA_PICTURES / picture, folder / picture)
     if content["sprite"]["indices"]:
@@ -40,16 +68,25 @@ def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
     (folder / "vega.js").write_text(vega.scripts(), encoding="utf-8")
     for path in (*PAGE.glob("*.css"), *PAGE.glob("*.js")):
         shutil.copyfile(path, folder / path.name)
-    page = (PAGE / "index.html").read_text(encoding="utf-8")
-    index = folder / "index.html"
-    index.write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
-    return index
+    page = (PAGE / INDEX).read_text(encoding="utf-8")
+    (folder / INDEX).write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
 
 
 def embedded(content: Content) -> str:
-    """JSON that no browser takes for the end of the script that it stands in, whatever names it holds."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """JSON that no browser takes for the end of the script that it stands in, whatever names it holds.
+
+    Infinities and NaN, which JSON has not, are null.
+    """
+    text = json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def gather(revisions: list[Revision]) -> Content:
@@ -79,7 +116,7 @@ def _side(revision: Revision) -> Content:
         raise PipelineError(
             f"{revision.name}: no model of params.yaml was evaluated; make repro does that, or name another revision"
         )
-    predictions = {model: revision.predictions(model) for model in models}
+    predictions, refusals = _predictions(revision)
     data = revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None
     return provenance.of(revision) | {
         "outputs": provenance.outputs(revision),
@@ -87,9 +124,22 @@ def _side(revision: Revision) -> Content:
         "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
         "confusion": {model: gallery.confusion(table) for model, table in predictions.items()},
         "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
+        "refusals": refusals,
         "data": data,
         "no_images": gallery.why_not(data),
     }
+
+
+def _predictions(revision: Revision) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """The predictions of each model that has them; of the others, why not."""
+    found: dict[str, pd.DataFrame] = {}
+    refusals: dict[str, str] = {}
+    for model in revision.models:
+        try:
+            found[model] = revision.predictions(model)
+        except PipelineError as error:
+            refusals[model] = str(error)
+    return found, refusals
 
 
 def _comparison(before: Revision, after: Revision) -> Content:
@@ -112,7 +162,7 @@ def _curves(revision: Revision) -> list[Content]:
     """The histories of all models under one another; what a row does not have is left out."""
     rows: list[Content] = []
     for model in revision.models:
-        history = pd.read_csv(io.StringIO(revision.read(paths.history(model))))
+        history = revision.history(model)
         names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
         for row in history.reindex(columns=["images_seen", "epoch", *CHARTS]).to_dict("records"):
             rows.append(names | {str(column): value for column, value in row.items() if pd.notna(value)})

@@ -46,19 +46,31 @@ _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 200
 
 
 def read(path: Path) -> Any:
-    """What a YAML file holds. Raises PipelineError when it is missing, or is not YAML of one meaning."""
+    """What a YAML file holds. Raises PipelineError when it can't be read, or is not YAML of one meaning."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), _Constructor)  # as DVC opens it
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
+    except OSError as error:
+        raise PipelineError(
+            f"{path}: can't be read: {error.strerror}; expected a file that may be read; check its rights"
+        ) from None
+    except ValueError as error:
+        raise PipelineError(f"{path}: not valid YAML: {error}") from None
+
+
+def parse(text: str, constructor: type[SafeConstructor] = SafeConstructor) -> Any:
+    """What YAML says. Raises ValueError, in one line, when it is not YAML of one meaning."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
+    yaml.Constructor = constructor
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", YAMLWarning)  # an anchor given twice, a number that YAML 1.1 reads as text
-            return yaml.load(path.read_text(encoding="utf-8"))  # as DVC opens it
-    except FileNotFoundError:
-        raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
-    except (OSError, ValueError, TypeError, YAMLError, YAMLWarning) as error:
-        raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+            return yaml.load(text)
+    except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, YAMLError, YAMLWarning) as error:
+        raise ValueError(" ".join(str(error).split())) from None
     except RecursionError:
-        raise PipelineError(f"{path}: not valid YAML: nested too deeply") from None
+        raise ValueError("nested too deeply") from None
 
 
 def explain(error: ValidationError, content: Any, known: Collection[str]) -> str:

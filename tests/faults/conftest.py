@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mnist_pipeline import tables
 from tests.faults import ledger
 
 Write = Callable[[str, str, ledger.Rows], None]
@@ -20,7 +21,7 @@ def record(full: bool, capsys: pytest.CaptureFixture[str]) -> Write:
     """Print what was counted, under a title and with what was done; in full, write it to results.md too."""
 
     def write(title: str, text: str, rows: ledger.Rows) -> None:
-        section = f"{text}\n\n{ledger.table(rows)}"
+        section = f"{text}\n\n{tables.markdown(rows)}"
         with capsys.disabled():
             print(f"\n{title}\n{section}")
         if full:

@@ -13,12 +13,6 @@ Written by `make test-faults`; `.ci/run` does the same with smaller counts.
 Rows = Sequence[dict[str, Any]]
 
 
-def table(rows: Rows) -> str:
-    """Rows with the same keys as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def write(title: str, text: str) -> None:
     """Put one section into the file, by title; the others stay as they are."""
     sections = _sections() | {title: f"{text}\n\nRun at commit {_commit()}."}

@@ -25,6 +25,8 @@ def source(data: "Data", place: str) -> Finding:
 def _ask(data: "Data", place: str) -> str:
     import requests
 
+    from mnist_pipeline.sources import root_cause
+
     (_, file), *_ = data.files
     try:
         with requests.get(f"{place.rstrip('/')}/{file.file}", stream=True, timeout=SECONDS) as answer:
@@ -34,14 +36,8 @@ def _ask(data: "Data", place: str) -> str:
             if file.bytes and size and int(size) != file.bytes:
                 return f"{file.file}: expected {file.bytes} bytes, found {size}"
     except requests.RequestException as error:
-        return f"can't be reached: {_root_cause(error)}"
+        return f"can't be reached: {root_cause(error)}"
     return ""
-
-
-def _root_cause(error: BaseException) -> str:
-    while error.__context__ is not None:
-        error = error.__context__
-    return f"{type(error).__name__}: {error}"
 
 
 def _look(data: "Data", place: str) -> str:

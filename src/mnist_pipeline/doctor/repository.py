@@ -1,7 +1,6 @@
 """Git, DVC, params.yaml, data and disk of this folder."""
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -9,8 +8,7 @@ from mnist_pipeline import paths
 from mnist_pipeline.doctor.finding import Finding
 
 FREE_GIB = (1.0, 8.0)  # the first for data, models and their copies in DVC's cache; the second for .venv too
-SECONDS = 10
-NEEDED = ("dvc.yaml", "params.yaml")
+NEEDED = ("dvc.yaml", paths.PARAMS.name)
 
 
 def is_one() -> bool:
@@ -44,15 +42,13 @@ def git() -> Finding:
 
 def cache() -> Finding:
     """DVC's cache, wherever `dvc config cache.dir` has it."""
-    command = ["dvc", "cache", "dir"]
-    if shutil.which("dvc") is None:
-        return Finding("dvc cache", "mend", "no dvc on the PATH to ask for it", "as for programs")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
-    if done.returncode != 0:
-        return Finding(
-            "dvc cache", "mend", " ".join(done.stderr.split()), "work in a clone; there, `dvc cache dir` names it"
-        )
-    place = Path(done.stdout.strip())
+    from mnist_pipeline import dvc_program
+    from mnist_pipeline.errors import PipelineError
+
+    try:
+        place = Path(dvc_program.run("cache", "dir"))
+    except PipelineError as error:
+        return Finding("dvc cache", "mend", str(error), "work in a clone; there, `dvc cache dir` names it")
     if not place.exists():
         return Finding("dvc cache", "note", f"{place}: nothing there yet", "make repro fills it")
     tempfile.TemporaryFile(dir=place).close()

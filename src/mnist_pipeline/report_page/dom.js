@@ -6,7 +6,7 @@ const DIGITS = [...Array(10).keys()];
 const AT_ONCE = 66; // images of mistakes
 const SIZE = 28; // pixels of an image, each way
 const $ = (id) => document.getElementById(id);
-const percent = (share) => share === undefined ? "–" : `${(100 * share).toFixed(2)}%`;
+const percent = (share) => share === undefined || share === null ? "–" : `${(100 * share).toFixed(2)}%`;
 const number = (value) => value === undefined ? "–" : value.toLocaleString("en");
 const two = sides.length > 1;
 

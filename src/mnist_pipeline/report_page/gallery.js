@@ -19,7 +19,7 @@ function only(from, without) { // the mistakes of one side that the other one do
   const kept = [];
   for (const image of wrongBySide.get(from).values()) {
     const other = wrongBySide.get(without).get(image.index)?.answers;
-    const compared = sides.find((side) => side.name === without).metrics;
+    const compared = sides.find((side) => side.name === without).mistakes;
     const answers = [...image.answers].filter(([model]) => model in compared && !other?.has(model));
     if (answers.length) kept.push({ ...image, answers: new Map(answers) });
   }
@@ -63,7 +63,7 @@ function tile(image) {
 function explain(image) {
   $("image-title").textContent = `Test image ${image.index}: a ${image.label}`;
   $("image-digit").replaceChildren(digit(image, 6));
-  const answer = (side, model) => model in side.metrics
+  const answer = (side, model) => model in side.mistakes
     ? wrongBySide.get(side.name).get(image.index)?.answers.get(model) ?? image.label : null;
   const same = sides.filter((side) => side.name === image.side || !side.no_images);
   const cell = (said) => said === null ? "–" : [String(said), said === image.label ? "" : "bad"];

@@ -44,6 +44,7 @@ function showLeaderboard() {
   }
   $("leaderboard-notes").append(...notes.filter(Boolean).map((note) => make("p", { className: "quiet" }, note)));
   if (two) $("leaderboard-notes").append(...changed(comparison));
+  else $("leaderboard-notes").append(...Object.values(sides[0].refusals).map((why) => make("p", {}, why)));
 }
 
 function changed({ rows, shared }) { // what params.yaml says otherwise, and why predictions are not compared
