@@ -127,6 +127,10 @@ def test_several_wrong_entries_are_all_named(content: dict[str, Any]) -> None:
         ("seed: " + "[" * 3000, "not valid YAML: nested too deeply"),
         ("seed: " + "9" * 5000, "seed: found '999.*' \\(.*digits"),
         ("seed: 9223372036854775808", "seed: found '9223372036854775808' \\(more than 63 bits\\), expected: "),
+        (
+            "models: {a: {optimizer: 9223372036854775808}}",
+            "models.a.optimizer: found '9223372036854775808' .*, expected: a mapping with the key name",
+        ),
         ("seed: !!int x", "seed: found 'x' \\(invalid literal for int.*expected: "),
         ("seed: !!bool x", "seed: found 'x' \\("),
         ("seed: 2001-13-01", "seed: found '2001-13-01' \\(month must be in 1..12\\), expected: "),

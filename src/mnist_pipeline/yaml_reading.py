@@ -80,8 +80,10 @@ def explain(error: ValidationError, content: Any, known: Collection[str]) -> str
 
 def _clause(error: Any, key: str, known: Collection[str]) -> str:
     if error["type"].startswith("union_tag"):  # which of several models it is, a key inside says
-        name = error["ctx"]["discriminator"].strip("'")
-        error, key = error | {"input": error["input"].get(name)}, f"{key}.{name}"
+        name, found = error["ctx"]["discriminator"].strip("'"), error["input"]
+        if not isinstance(found, dict):
+            return f"{key}: found {_SHOWN.repr(found)}, expected: a mapping with the key {name}"
+        error, key = error | {"input": found.get(name)}, f"{key}.{name}"
     if error["type"] == "extra_forbidden":
         return f"unknown key {key} (value {_SHOWN.repr(error['input'])}){_nearest(str(error['loc'][-1]), known)}"
     if error["type"] in ("missing", "union_tag_not_found"):
