@@ -69,9 +69,9 @@ def _largest(changes: dict[str, Change]) -> float:
 
 def _changes(promised: Originals, settings: dict[str, str], models: list[str]) -> dict[str, Change]:
     check_simulation(settings)
-    with rebuilding.rebuilt(promised.commit, settings) as folder:
-        comparison = verifying.compare(promised, folder)
-        return {model: change(promised, comparison, folder, model) for model in models}
+    with rebuilding.rebuilt(promised, settings) as folder:
+        evidence = verifying.compare(promised, folder)
+        return {model: change(promised, evidence, folder, model) for model in models}
 
 
 def check_simulation(settings: dict[str, str]) -> None:
@@ -82,9 +82,9 @@ def check_simulation(settings: dict[str, str]) -> None:
         raise PipelineError(f"{settings}: torch works with {said.stdout.strip()!r} all the same")
 
 
-def change(promised: Originals, comparison: verifying.Comparison, folder: Path, model: str) -> Change:
+def change(promised: Originals, evidence: verifying.Evidence, folder: Path, model: str) -> Change:
     """How a model in a rebuilt folder differs. Raises PipelineError when the committed weights are not in the cache."""
-    points = {one.key: 100 * (one.found - one.committed) for one in comparison.accuracies if one.model == model}
+    points = {one.key: 100 * (one.found - one.committed) for one in evidence.accuracies if one.model == model}
     predictions = paths.test(model) / "predictions.csv"
     before = pd.read_csv(io.BytesIO(promised.read(predictions.as_posix())))
     after = pd.read_csv(folder / predictions)
@@ -92,5 +92,5 @@ def change(promised: Originals, comparison: verifying.Comparison, folder: Path, 
     distance, _ = differences.largest(load(promised.read(weights.as_posix())), load((folder / weights).read_bytes()))
     images = int((before["predicted"] != after["predicted"]).sum())
     own = tuple(f"{path}/" for path in promised.lock.results(model))
-    same = all(finding.equal for finding in comparison.findings if f"{finding.path}/".startswith(own))
+    same = all(file.equal for file in evidence.files if f"{file.path}/".startswith(own))
     return Change(points["test_accuracy"], points["validation_accuracy"], images, distance, same)

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Literal
 
-Fault = Literal["missing", "wrong bytes", "cut off", "too short", "hangs up"]
+Fault = Literal["missing", "wrong bytes", "cut off", "too short", "hangs up", "odd length"]
 
 
 @dataclass
@@ -43,7 +43,8 @@ def serve(folder: Path, fault: Fault | None = None, only: str = "") -> Iterator[
             if fault in ("cut off", "too short"):
                 content = content[: promised // 2]
             self.send_response(200)
-            self.send_header("Content-Length", str(promised if fault == "cut off" else len(content)))
+            length = str(promised if fault == "cut off" else len(content))
+            self.send_header("Content-Length", "many" if fault == "odd length" else length)
             self.end_headers()
             self.wfile.write(content)
 

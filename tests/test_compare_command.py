@@ -63,8 +63,9 @@ def _lock(recipe: dict[str, Any], code: str = "0") -> None:
     """A dvc.lock in which model `a` was trained with this recipe and this training.py."""
     deps = [{"path": "training.py", "md5": code}, {"path": "data/idx", "md5": code}]
     train = {"params": {"params.yaml": {"models.a": recipe}}, "deps": deps, "outs": []}
-    verify = {"outs": [{"path": "data/idx", "md5": code}]}
-    YAML().dump({"stages": {"verify": verify, "train@a": train}}, Path("dvc.lock"))
+    verify = {"params": {"params.yaml": {"seed": 1}}, "outs": [{"path": "data/idx", "md5": code}]}
+    stages = {"verify": verify, "train@a": train, "evaluate@a": {"outs": []}}
+    YAML().dump({"stages": stages}, Path("dvc.lock"))
 
 
 def _data(images: str) -> None:
@@ -87,13 +88,13 @@ def _row(table: str, model: str) -> str:
 
 
 def test_accuracy_errors_p_value_and_changed_keys_are_one_row(before: Mnist) -> None:
-    _params({"a": {"epochs": 2}}, seed=7)
+    _params({"a": {"epochs": 2}}, runtime=7)
     _lock({"epochs": 2})
     _results("a", {5, 9})
     code, out = before()
     assert code == 0
     assert _row(out, "a") == "a 70.00% 90.00% (69.90 – 97.21) +20.00 1 5 0.22 epochs 1 → 2"
-    assert "for all models: seed 1 → 7" in out.splitlines()
+    assert "for all models: runtime – → 7" in out.splitlines()
     assert "trained with other values" not in out
 
 
@@ -177,6 +178,18 @@ def test_results_of_other_values_than_params_yaml_has_are_named(before: Mnist) -
     assert "working tree: has no dvc.lock, so nothing tells whether" in before()[1]
 
 
+def test_results_for_other_data_and_results_that_dvc_lock_does_not_have_are_named(before: Mnist) -> None:
+    _params({"a": {"epochs": 1}}, data="others")
+    verify = {"params": {"params.yaml": {"data": "ours"}}}
+    stages = {"verify": verify, "train@a": {"cmd": "train"}, "evaluate@a": {"cmd": "evaluate"}}
+    YAML().dump({"stages": stages}, Path("dvc.lock"))
+    advice = "run `make repro` first"
+    assert f"working tree: trained with other values than its params.yaml has: a; {advice}" in before()[1]
+    for missing in stages:
+        YAML().dump({"stages": {name: stages[name] for name in stages if name != missing}}, Path("dvc.lock"))
+        assert f"working tree: not in its dvc.lock: a; {advice}" in before()[1]
+
+
 @pytest.mark.parametrize(
     ("code", "why"), [("1", "what changed is training.py"), ("0", "nor any file: another machine, or packages")]
 )
@@ -195,6 +208,11 @@ def test_other_results_of_the_same_parameters_are_explained(code: str, why: str,
         (lambda: Path("metrics/models/a.json").write_text("{"), [], "error: working tree: metrics/models/a.json: dam"),
         (lambda: Path("metrics/models/a.json").write_text("[]"), [], "error: working tree: metrics/models/a.json: dam"),
         (lambda: Path("metrics/models/a.json").write_text("{}"), [], "error: working tree: metrics/models/a.json: exp"),
+        (
+            lambda: write_json(Path("metrics/data.json"), {"files": {"test_images": {}}}),
+            [],
+            "error: working tree: metrics/data.json: expected `idx_sha256`",
+        ),
         (lambda: Path("params.yaml").write_text("a: ["), [], "error: working tree: params.yaml: damaged: "),
         (lambda: Path("params.yaml").write_text("models: 3"), [], "error: working tree: params.yaml: damaged: "),
         (lambda: Path("params.yaml").unlink(), [], "error: working tree: has no params.yaml"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import lockfile, machine, paths, recording
+from mnist_pipeline import lockfile, paths, recording
 from mnist_pipeline.cli import main
 from mnist_pipeline.doctor import environment, examination, repository
 from mnist_pipeline.doctor.finding import Check, Finding
@@ -78,14 +78,14 @@ def test_a_device_that_is_not_there_is_to_be_mended() -> None:
 
 def test_more_threads_than_cores_are_worth_a_note() -> None:
     assert environment.threads(Runtime(device="cpu", threads=1)).state == "ok"
-    assert environment.threads(Runtime(device="cpu", threads=1 << 20)).state == "note"
+    assert environment.threads(Runtime(device="cpu", threads=1024)).state == "note"
 
 
 def test_another_machine_is_told_by_what_differs() -> None:
     assert environment.machine().state == "note"
     recording.write({})
     assert environment.machine().state == "ok"
-    write_json(paths.RECORDED, {"machine": machine.describe() | {"torch": "1.0"}})
+    write_json(paths.RECORDED, {"machine": recording.here() | {"torch": "1.0"}})
     found = environment.machine()
     assert (found.state, found.found) == ("note", f"torch {version('torch').split('+')[0]} (recorded 1.0)")
     paths.RECORDED.write_text("{", "utf-8")

@@ -9,7 +9,7 @@ import pytest
 
 from mnist_pipeline import params, paths
 from mnist_pipeline.doctor import reach
-from mnist_pipeline.doctor.finding import Finding
+from mnist_pipeline.doctor.finding import Check, Finding
 from tests import mirror
 from tests.mirror import Fault
 from tests.repository import Repository
@@ -46,6 +46,11 @@ def test_a_server_that_fails_says_how(fault: Fault, said: str, settings: params.
     assert found.found.startswith(said)
 
 
+def test_a_length_that_is_no_number_does_not_count(settings: params.Params, published: Path) -> None:
+    with mirror.serve(published, "odd length") as odd:
+        assert Check("source", lambda: reach.source(settings.data, odd.address))().state == "ok"
+
+
 def test_an_address_where_nobody_answers_and_folders_without_the_files(
     settings: params.Params, folder: Path, published: Path
 ) -> None:
@@ -60,7 +65,10 @@ def test_an_address_where_nobody_answers_and_folders_without_the_files(
 
 def test_sources_are_to_be_mended_only_when_none_works() -> None:
     broken, works = Finding("a", "note", "gone"), Finding("b", "ok", "there")
-    assert reach.weigh([broken, works]) == [broken, works]
+    silent = Finding("c", "mend", "no answer within 6 s", "try again later")
+    weighed = reach.weigh([broken, works, silent])
+    assert [(one.state, one.found) for one in weighed] == [("note", "gone"), ("ok", "there"), ("note", silent.found)]
+    assert {weighed[0].advice, weighed[2].advice} == {"not needed while another source works"}
     (alone,) = reach.weigh([broken])
     assert (alone.state, alone.found) == ("mend", "gone")
     assert reach.weigh([]) == []
@@ -98,5 +106,19 @@ def test_a_store_that_was_moved_is_noticed(built: Path, project: Repository) -> 
 
 def test_a_server_for_the_store_that_is_not_there_is_named(project: Repository) -> None:
     output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9")
+    assert not (project.path / paths.STORE).exists()
     assert "mend  mlflow store: MLflow's store at http://127.0.0.1:9" in output
     assert "secret" not in output
+
+
+def test_looking_leaves_no_file(built: Path, project: Repository) -> None:
+    store = Path(shutil.copytree(built / ".mlflow", project.path.parent / "elsewhere"))
+    before = _files(project.path), _files(store)
+    output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI=f"sqlite:///{store}/mlflow.db")
+    assert "mlflow store: was moved: " in output
+    assert (_files(project.path), _files(store)) == before
+
+
+def _files(folder: Path) -> set[Path]:
+    """All but what any question to DVC leaves."""
+    return {path for path in folder.rglob("*") if not path.is_relative_to(folder / ".dvc" / "tmp")}

@@ -127,7 +127,28 @@ def test_a_commit_that_no_branch_leads_to_is_cloned_also_from_a_shallow_clone(
 def test_a_stage_that_did_not_run_proves_nothing(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("stages: {verify: {cmd: x}, report: {cmd: y}}\n", encoding="utf-8")
     write_json(tmp_path / paths.RECORDED, {"machine": {}, "core_seconds": {"verify": 1.0, "report": 2.0}})
-    rebuilding.check_executed(tmp_path)
+    rebuilding.check_executed(tmp_path, ["verify"])
+    with pytest.raises(PipelineError, match=r"^train@plain: expected to run in the clone, but did not"):
+        rebuilding.check_executed(tmp_path, ["verify", "train@plain"])
     write_json(tmp_path / paths.RECORDED, {"machine": {}, "core_seconds": {"verify": 1.0}})
     with pytest.raises(PipelineError, match=r"^report: expected to run in the clone, but did not"):
-        rebuilding.check_executed(tmp_path)
+        rebuilding.check_executed(tmp_path, [])
+
+
+def test_a_hook_that_names_its_repository_does_not_lead_the_clone_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Repository(tmp_path / "source")
+    source.path.mkdir()
+    source.run("git", "init", "--quiet", "--initial-branch", "main")
+    for text in ("first", "second"):
+        (source.path / "file.txt").write_text(text, encoding="utf-8")
+        source.commit(text)
+    index = (source.path / ".git" / "index").read_bytes()
+    monkeypatch.chdir(source.path)
+    monkeypatch.setenv("GIT_DIR", str(source.path / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(source.path / ".git" / "index"))
+    folder = rebuilding.clone(git.commit_of("HEAD~1"), tmp_path / "clone")
+    assert (folder / "file.txt").read_text(encoding="utf-8") == "first"
+    assert (source.path / ".git" / "HEAD").read_text(encoding="utf-8") == "ref: refs/heads/main\n"
+    assert (source.path / ".git" / "index").read_bytes() == index

@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from safetensors.numpy import load_file, save_file
 
 from mnist_pipeline import git, originals, paths, recording, verdict, verifying
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json, write_json
 from mnist_pipeline.verdict import Verdict
-from mnist_pipeline.verifying import Comparison, Finding
+from mnist_pipeline.verifying import Evidence, File
 from tests.repository import Repository
 
 METRICS = "metrics/models/plain.json"
@@ -26,15 +27,15 @@ def _inside(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def _compare(project: Repository, built: Path) -> Comparison:
+def _compare(project: Repository, built: Path) -> Evidence:
     """What the last commit promises against what was built; what was tampered with is committed before."""
     if project.status():
         project.commit("Tampered with")
     return verifying.compare(originals.at(git.commit_of("HEAD")), built)
 
 
-def _unequal(comparison: Comparison) -> dict[str, Finding]:
-    return {finding.path: finding for finding in comparison.findings if not finding.equal}
+def _unequal(evidence: Evidence) -> dict[str, File]:
+    return {file.path: file for file in evidence.files if not file.equal}
 
 
 def _replace_in_lock(project: Repository, old: str, new: str) -> None:
@@ -54,24 +55,24 @@ def _flip_a_bit(project: Repository) -> None:
 
 def test_what_was_built_is_what_was_committed_file_by_file(project: Repository, built: Path) -> None:
     write_json(paths.RECORDED, {"machine": recording.here(), "core_seconds": {}})
-    comparison = _compare(project, built)
-    assert all(finding.equal for finding in comparison.findings)
-    files = {finding.path for finding in comparison.findings}
+    evidence = _compare(project, built)
+    assert all(file.equal for file in evidence.files)
+    files = {file.path for file in evidence.files}
     assert {METRICS, WEIGHTS, "data/idx/test-labels.idx1-ubyte", ".mlflow/receipt.json"} <= files
     kept = project.run("git", "ls-files", "metrics", "results").split()
     assert set(kept) <= files
-    assert comparison.complaints(alike=True) == []
-    assert verdict.of(git.commit_of("HEAD"), comparison).check() == "reproduced: every bit is the committed one"
+    assert evidence.complaints(alike=True) == []
+    assert verdict.of(git.commit_of("HEAD"), evidence).check() == "reproduced: every bit is the committed one"
 
 
 def test_one_bit_of_a_weight_is_found_with_its_size(project: Repository, built: Path) -> None:
     _flip_a_bit(project)
-    comparison = _compare(project, built)
-    assert list(_unequal(comparison)) == [WEIGHTS]
-    difference = _unequal(comparison)[WEIGHTS].difference
+    evidence = _compare(project, built)
+    assert list(_unequal(evidence)) == [WEIGHTS]
+    difference = _unequal(evidence)[WEIGHTS].difference
     assert difference.startswith("1 of 22270 values, by at most ")
-    assert len(comparison.complaints(alike=True)) == 1
-    assert comparison.complaints(alike=False) == []
+    assert len(evidence.complaints(alike=True)) == 1
+    assert evidence.complaints(alike=False) == []
 
 
 def test_without_the_original_the_hash_is_compared_and_the_way_to_more_is_said(
@@ -110,10 +111,10 @@ def test_metrics_name_their_keys_and_another_machine_has_its_tolerance(
 ) -> None:
     found = read_json(built / METRICS)["test_accuracy"]
     project.edit(METRICS, test_accuracy=found + off)
-    comparison = _compare(project, built)
-    assert _unequal(comparison)[METRICS].difference.startswith(f"test_accuracy: {found} instead of {found + off}")
-    assert METRICS in comparison.complaints(alike=True)[0]
-    assert [("test_accuracy" in said) for said in comparison.complaints(alike=False)] == [True] * beyond
+    evidence = _compare(project, built)
+    assert _unequal(evidence)[METRICS].difference.startswith(f"test_accuracy: {found} instead of {found + off}")
+    assert METRICS in evidence.complaints(alike=True)[0]
+    assert [("test_accuracy" in said) for said in evidence.complaints(alike=False)] == [True] * beyond
 
 
 def test_predictions_say_how_many_rows(project: Repository, built: Path) -> None:
@@ -128,9 +129,9 @@ def test_predictions_say_how_many_rows(project: Repository, built: Path) -> None
 
 def test_a_file_of_gits_that_dvc_lock_does_not_mean_is_wrong_on_any_machine(project: Repository, built: Path) -> None:
     write_json(project.path / METRICS, read_json(project.path / METRICS) | {"test_errors": 77})
-    comparison = _compare(project, built)
-    assert "Git keeps another file" in _unequal(comparison)[METRICS].fault
-    assert "test_errors: 0 instead of 77 (-77)" in comparison.complaints(alike=False)[0]
+    evidence = _compare(project, built)
+    assert "Git keeps another file" in _unequal(evidence)[METRICS].fault
+    assert "test_errors: 0 instead of 77 (-77)" in evidence.complaints(alike=False)[0]
 
 
 def test_a_lock_that_is_not_of_this_code_is_wrong_on_any_machine(project: Repository, built: Path) -> None:
@@ -143,9 +144,9 @@ def test_a_lock_that_is_not_of_this_code_is_wrong_on_any_machine(project: Reposi
 
 
 def test_without_accuracies_another_machine_is_no_excuse() -> None:
-    comparison = Comparison([Finding("models/a", "1", "2", "1 of 2 values")], [], [])
-    assert "nothing tells how far the results are off" in comparison.complaints(alike=False)[0]
-    assert Comparison([Finding("models/a", "1", "1")], [], []).complaints(alike=False) == []
+    evidence = Evidence([File("models/a", "1", "2", "1 of 2 values")], [], [])
+    assert "nothing tells how far the results are off" in evidence.complaints(alike=False)[0]
+    assert Evidence([File("models/a", "1", "1")], [], []).complaints(alike=False) == []
 
 
 def test_files_on_one_side_only_are_faults(project: Repository, built: Path, tmp_path: Path) -> None:
@@ -166,10 +167,46 @@ def test_a_stage_that_the_lock_does_not_have_is_a_fault(project: Repository, bui
     assert unequal["models/weak"].fault == "is on one side only"
 
 
+def test_a_lock_that_is_half_or_missing_proves_nothing(project: Repository, built: Path, tmp_path: Path) -> None:
+    """Though every file is there and right: nothing tells what made them."""
+    half = Path(shutil.copytree(built, tmp_path / "half"))
+    content = YAML(typ="safe").load(built / "dvc.lock")
+    content["stages"] = {name: entry for name, entry in content["stages"].items() if "weak" not in name}
+    YAML().dump(content, half / "dvc.lock")
+    evidence = _compare(project, half)
+    assert all(file.equal for file in evidence.files)
+    gone = "not in the dvc.lock of these results, so it did not run"
+    assert evidence.complaints(alike=False) == [f"train@weak: {gone}", f"evaluate@weak: {gone}"]
+    (half / "dvc.lock").unlink()
+    shutil.rmtree(half / "models" / "weak")
+    said = _compare(project, half).complaints(alike=False)
+    assert f"verify: {gone}" in said
+    assert "DIFFERENT  models/weak/weights.safetensors: did not come out" in said
+
+
+def test_a_commit_that_promises_less_than_its_models_is_no_measure(project: Repository, built: Path) -> None:
+    Path("dvc.lock").write_text("stages: {}\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"dvc.lock: expected stages, found none"):
+        _compare(project, built)
+    content = YAML(typ="safe").load(built / "dvc.lock")
+    content["stages"] = {name: entry for name, entry in content["stages"].items() if "@" not in name}
+    YAML().dump(content, Path("dvc.lock"))
+    said = _compare(project, project.path).complaints(alike=False)
+    assert "train@plain: not in the dvc.lock of these results, so it did not run" in said
+
+
+def test_former_models_that_dvc_leaves_in_its_lock_are_not_promised(project: Repository) -> None:
+    params = project.params()
+    del params["models"]["weak"]
+    project.write_params(params)
+    project.commit("One model less")
+    assert not [stage for stage in originals.at(git.commit_of("HEAD")).stages if "weak" in stage]
+
+
 def _verdict(project: Repository, built: Path, **machine: str) -> Verdict:
     write_json(paths.RECORDED, {"machine": recording.here() | machine, "core_seconds": {}})
-    comparison = _compare(project, built)
-    return verdict.of(git.commit_of("HEAD"), comparison)
+    evidence = _compare(project, built)
+    return verdict.of(git.commit_of("HEAD"), evidence)
 
 
 def test_on_the_recorded_machine_every_bit_has_to_agree(project: Repository, built: Path) -> None:
@@ -190,6 +227,24 @@ def test_on_another_machine_its_differences_are_said_and_the_tolerance_counts(pr
     assert f"not as recorded: processor: recorded another, here {recording.here()['processor']}" in said
     assert "not as recorded: ATEN_CPU_CAPABILITY: recorded avx2, here not set" in said
     assert reached.check().startswith("within the tolerance: ")
+
+
+def test_where_no_machine_was_recorded_the_accuracies_decide_and_that_is_said(project: Repository, built: Path) -> None:
+    _flip_a_bit(project)
+    evidence = _compare(project, built)
+    reached = verdict.of(git.commit_of("HEAD"), evidence)
+    said = "\n".join(reached.lines())
+    assert "no machine was recorded: the commit has no recorded.json, so the accuracies decide" in said
+    assert "not as recorded" not in said
+    assert reached.check().startswith("within the tolerance: no machine was recorded, and no accuracy is off")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"machine": 3}'])
+def test_a_damaged_record_of_the_machine_is_named(content: str, project: Repository) -> None:
+    paths.RECORDED.write_text(content, encoding="utf-8")
+    project.commit("Damaged")
+    with pytest.raises(PipelineError, match=r"recorded\.json: "):
+        verdict.of(git.commit_of("HEAD"), Evidence([], [], []))
 
 
 def test_the_command_holds_the_folder_itself(project: Repository, built: Path) -> None:

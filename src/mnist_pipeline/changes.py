@@ -38,14 +38,17 @@ def flat(content: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def unbuilt(revision: Revision) -> str:
-    """A sentence on models trained with other values than the revision's params.yaml has; empty when there are none."""
+    """A sentence on models whose results are not those of params.yaml and dvc.lock; empty when there are none."""
     if not revision.has(LOCK):
         return f"{revision}: has no {LOCK}, so nothing tells whether its results are those of its params.yaml"
-    stale = [model for model in revision.models if _trained_with(revision.lock, model) != _now(revision, model)]
-    if not stale:
+    absent = [model for model in revision.models if not revision.lock.stages.keys() >= set(_behind(model))]
+    stale = [model for model in revision.models if model not in absent and _is_stale(revision, model)]
+    if not (absent or stale):
         return ""
+    found = {"trained with other values than its params.yaml has": stale, f"not in its {LOCK}": absent}
+    said = [f"{what}: {', '.join(models)}" for what, models in found.items() if models]
     advice = "run `make repro` first" if revision.commit is None else "it was committed without `make repro`"
-    return f"{revision}: trained with other values than its params.yaml has: {', '.join(stale)}; {advice}"
+    return f"{revision}: {'; '.join([*said, advice])}"
 
 
 def of_files(before: Revision, after: Revision, models: list[str]) -> str:
@@ -59,14 +62,14 @@ def of_files(before: Revision, after: Revision, models: list[str]) -> str:
     return f"no parameter of {', '.join(models)} changed; {why}"
 
 
-def _trained_with(lock: Lock, model: str) -> dict[str, Any]:
-    stage, _ = lockfile.stages_of(model)
-    recorded: dict[str, Any] = lock.stages.get(stage, {}).get("params", {}).get(PARAMS.name, {})
-    return recorded
+def _behind(model: str) -> tuple[str, ...]:
+    """The stages whose parameters decide a model's results: `verify` has those of the data and of the split."""
+    return "verify", *lockfile.stages_of(model)
 
 
-def _now(revision: Revision, model: str) -> dict[str, Any]:
-    return {key: _at(revision.params, key) for key in _trained_with(revision.lock, model)}
+def _is_stale(revision: Revision, model: str) -> bool:
+    recorded = [revision.lock.stages[stage].get("params", {}).get(PARAMS.name, {}) for stage in _behind(model)]
+    return any(_at(revision.params, key) != value for values in recorded for key, value in values.items())
 
 
 def _read(lock: Lock, model: str) -> set[tuple[str, str]]:

@@ -22,13 +22,13 @@ def verify_repro(
     promised = originals.at(git.commit_of(revision))
     print(git.ask("show", "--no-patch", "--format=commit %H: %s", promised.commit), flush=True)
     if here:
-        comparison = verifying.compare(promised, Path())
+        evidence = verifying.compare(promised, Path())
     else:
         _mention_changes()
-        with rebuilding.rebuilt(promised.commit, {}) as folder:
-            comparison = verifying.compare(promised, folder)
+        with rebuilding.rebuilt(promised, {}) as folder:
+            evidence = verifying.compare(promised, folder)
         print("every stage was executed in a clean clone, which is deleted; nothing was restored")
-    reached = verdict.of(promised.commit, comparison)
+    reached = verdict.of(promised.commit, evidence)
     print("\n".join(reached.lines()), flush=True)
     print(reached.check())
 

@@ -115,10 +115,14 @@ def _other_data(before: Revision, after: Revision) -> str:
 
 def _test_files(revision: Revision) -> dict[str, str]:
     """SHA-256 of the decompressed test files, which is what says that images are the same."""
-    files: dict[str, Any] = (
-        revision.json(paths.DATA_METRICS).get("files", {}) if revision.has(paths.DATA_METRICS) else {}
-    )
-    return {name: file["idx_sha256"] for name, file in files.items() if name.startswith("test_")}
+    if not revision.has(paths.DATA_METRICS):
+        return {}
+    try:
+        files = revision.json(paths.DATA_METRICS).get("files", {})
+        return {name: file["idx_sha256"] for name, file in files.items() if name.startswith("test_")}
+    except (KeyError, TypeError, AttributeError):
+        expected = "expected `idx_sha256` for each of `files`, found no such key"
+        raise PipelineError(f"{revision}: {paths.DATA_METRICS}: {expected}; `make repro` makes it anew") from None
 
 
 def _shared(revision: Revision) -> dict[str, Any]:

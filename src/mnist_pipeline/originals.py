@@ -10,6 +10,7 @@ from pathlib import Path
 from mnist_pipeline import dvc_program, git, lockfile
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.lockfile import Lock
+from mnist_pipeline.revision import Revision
 
 FOLDER = ".dir"  # how DVC marks the md5 of a folder
 NOWHERE = (
@@ -31,7 +32,25 @@ class Originals:
         text = git.show(self.commit, lockfile.LOCK.as_posix())
         if text is None:
             raise PipelineError(f"{self.commit}: has no {lockfile.LOCK}; that is there once `make repro` ran")
-        return lockfile.parse(text)
+        lock = lockfile.parse(text)
+        if not lock.stages:
+            raise PipelineError(f"{self.commit}: {lockfile.LOCK}: expected stages, found none: nothing is promised")
+        return lock
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The models of params.yaml at the commit."""
+        return list(Revision(self.commit, self.commit).params.get("models", {}))
+
+    @property
+    def stages(self) -> list[str]:
+        """All that has to run: the stages of dvc.lock, without those of former models, and both of each model."""
+        both = [stage for model in self.models for stage in lockfile.stages_of(model)]
+        return list(dict.fromkeys([*filter(self.is_current, self.lock.stages), *both]))
+
+    def is_current(self, stage: str) -> bool:
+        """Whether a stage is of no model, or of one of params.yaml: DVC leaves former ones in dvc.lock."""
+        return stage.partition("@")[2] in ("", *self.models)
 
     def kept(self, path: str) -> bytes | None:
         """A file as Git has it; None when Git does not keep it."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from mnist_pipeline import git, lockfile, paths
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json, write_json
+from mnist_pipeline.originals import Originals
 
 MNIST = (sys.executable, "-c", "from mnist_pipeline.cli import main; main()")
 DVC = (sys.executable, "-m", "dvc")
@@ -25,7 +26,7 @@ SECONDS_TO_END = 30.0
 
 
 @contextmanager
-def rebuilt(commit: str, settings: dict[str, str]) -> Iterator[Path]:
+def rebuilt(promised: Originals, settings: dict[str, str]) -> Iterator[Path]:
     """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing.
 
     `settings` are added to the environment. The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP,
@@ -33,15 +34,15 @@ def rebuilt(commit: str, settings: dict[str, str]) -> Iterator[Path]:
     """
     with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
-        folder = clone(commit, temporary / "clone")
+        folder = clone(promised.commit, temporary / "clone")
         source = folder / os.path.relpath(paths.project() / "src")
         environment = _environment(temporary, source) | settings
         (temporary / "tmp").mkdir()
         _run([*DVC, "cache", "dir", "--quiet", "--local", str(temporary / "cache")], folder, environment)
         _forget(folder)
         if _run([*MNIST, "repro", "--record"], folder, environment):
-            raise PipelineError(f"{commit}: its rebuild failed; what the stage printed is above")
-        check_executed(folder)
+            raise PipelineError(f"{promised.commit}: its rebuild failed; what the stage printed is above")
+        check_executed(folder, promised.stages)
         yield folder
 
 
@@ -68,9 +69,10 @@ def _interruptible() -> Iterator[None]:
 def clone(commit: str, target: Path) -> Path:
     """Check out one commit, also one that no branch leads to or of a shallow clone; the folder that answers to ours."""
     top = git.ask("rev-parse", "--show-toplevel")
-    git.ask("init", "--quiet", str(target))
-    git.ask("-C", str(target), "fetch", "--quiet", "--depth", "1", top, commit)
-    git.ask("-C", str(target), "checkout", "--quiet", "--detach", "FETCH_HEAD")
+    target.mkdir()
+    git.ask_in(target, "init", "--quiet")
+    git.ask_in(target, "fetch", "--quiet", "--depth", "1", top, commit)
+    git.ask_in(target, "checkout", "--quiet", "--detach", "FETCH_HEAD")
     return target / git.ask("rev-parse", "--show-prefix")
 
 
@@ -105,8 +107,10 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
         raise
 
 
-def check_executed(folder: Path) -> None:
+def check_executed(folder: Path, promised: list[str]) -> None:
+    """Raises PipelineError unless all promised stages ran in a clone, and all that its dvc.lock has."""
     ran = read_json(folder / paths.RECORDED)["core_seconds"]
-    missing = [stage for stage in lockfile.load(folder / lockfile.LOCK).stages if stage not in ran]
+    stages = dict.fromkeys([*promised, *lockfile.load(folder / lockfile.LOCK).stages])
+    missing = [stage for stage in stages if stage not in ran]
     if missing:
         raise PipelineError(f"{', '.join(missing)}: expected to run in the clone, but did not; so nothing is proved")

@@ -10,7 +10,6 @@ from mnist_pipeline import differences, lockfile, paths
 from mnist_pipeline.files import read_json
 from mnist_pipeline.lockfile import Lock
 from mnist_pipeline.originals import FOLDER, NOWHERE, Originals, digest
-from mnist_pipeline.revision import Revision
 
 TOLERANCE = 0.005  # of test and validation accuracy, as the README promises it
 ACCURACIES = ("test_accuracy", "validation_accuracy")
@@ -18,7 +17,7 @@ ONLY_HASHES = f"only the hashes can be compared, not the original: {NOWHERE}"
 
 
 @dataclass(frozen=True)
-class Finding:
+class File:
     """One file: the md5 that dvc.lock gives, the one that came out ('' for no such file), and what differs."""
 
     path: str
@@ -55,41 +54,42 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """All that was found: files, accuracies, and what of a stage's inputs dvc.lock has otherwise than the commit."""
+class Evidence:
+    """All that was found: files, accuracies, and the stages that did not run or whose inputs dvc.lock has otherwise."""
 
-    findings: list[Finding]
+    files: list[File]
     accuracies: list[Accuracy]
     stale: list[str]
 
     def complaints(self, alike: bool) -> list[str]:
         """What breaks the promise: where the machine is like the recorded one any difference, else only the faults."""
-        unequal = [finding for finding in self.findings if not finding.equal]
-        broken = [finding for finding in unequal if alike or finding.fault]
+        unequal = [file for file in self.files if not file.equal]
+        broken = [file for file in unequal if alike or file.fault]
         beyond = [accuracy for accuracy in self.accuracies if not accuracy.within]
         blind = unequal and not alike and not self.accuracies
         nothing = ["no model's accuracy is both committed and here, so nothing tells how far the results are off"]
         return [*self.stale, *map(str, broken), *map(str, beyond), *(nothing if blind else [])]
 
 
-def compare(promised: Originals, folder: Path) -> Comparison:
+def compare(promised: Originals, folder: Path) -> Evidence:
     """Hold the results in a folder, after a run there, against those of a commit."""
-    models = Revision(promised.commit, promised.commit).params["models"]
     made = lockfile.load(folder / lockfile.LOCK)
-    stages = [stage for stage in made.stages if stage.partition("@")[2] in ("", *models)]
-    findings = [finding for stage in stages for finding in _of_stage(promised, folder, made, stage)]
-    accuracies = [accuracy for model in models for accuracy in _accuracies(promised, folder, model)]
-    stale = [said for stage in stages for said in _stale(promised.lock, made, stage)]
-    return Comparison(findings, accuracies, stale)
+    ran = [stage for stage in made.stages if promised.is_current(stage)]
+    absent = [stage for stage in promised.stages if stage not in made.stages]
+    files = [file for stage in [*ran, *absent] for file in _of_stage(promised, folder, made, stage)]
+    accuracies = [accuracy for model in promised.models for accuracy in _accuracies(promised, folder, model)]
+    stale = [said for stage in ran for said in _stale(promised.lock, made, stage)]
+    unproved = [f"{stage}: not in the {lockfile.LOCK} of these results, so it did not run" for stage in absent]
+    return Evidence(files, accuracies, [*unproved, *stale])
 
 
-def _of_stage(promised: Originals, folder: Path, made: Lock, stage: str) -> Iterator[Finding]:
-    expected = promised.lock.outputs(stage) if stage in promised.lock.stages else {}
-    for path in expected | made.outputs(stage):
+def _of_stage(promised: Originals, folder: Path, made: Lock, stage: str) -> Iterator[File]:
+    expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (promised.lock, made))
+    for path in expected | found:
         yield from _of_output(promised, folder, path, expected.get(path, ""))
 
 
-def _of_output(promised: Originals, folder: Path, path: str, expected: str) -> Iterator[Finding]:
+def _of_output(promised: Originals, folder: Path, path: str, expected: str) -> Iterator[File]:
     """The files of an output: of a folder each, when it is known what was in it."""
     found = lockfile.md5(folder / path)
     if FOLDER not in expected + found:
@@ -98,7 +98,7 @@ def _of_output(promised: Originals, folder: Path, path: str, expected: str) -> I
     new = {file.relative_to(folder / path).as_posix(): lockfile.md5(file) for file in _files(folder / path)}
     old = new if expected == found else promised.listing(expected)
     if old is None:
-        yield Finding(path, expected, found, ONLY_HASHES, "" if expected and found else "is on one side only")
+        yield File(path, expected, found, ONLY_HASHES, "" if expected and found else "is on one side only")
         return
     for name in sorted(old | new):
         yield _of_file(promised, folder, f"{path}/{name}", old.get(name, ""), new.get(name, ""))
@@ -108,18 +108,18 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def _of_file(promised: Originals, folder: Path, path: str, expected: str, found: str) -> Finding:
+def _of_file(promised: Originals, folder: Path, path: str, expected: str, found: str) -> File:
     if not (expected and found):
         fault = "did not come out" if expected else "came out, but dvc.lock does not have it"
-        return Finding(path, expected, found, fault=fault)
+        return File(path, expected, found, fault=fault)
     kept = promised.kept(path)
     other = kept is not None and digest(kept) != expected
     fault = f"Git keeps another file (md5 {digest(kept or b'')}) than dvc.lock says" if other else ""
     if expected == found and not fault:
-        return Finding(path, expected, found)
+        return File(path, expected, found)
     original = promised.cached(expected) if kept is None else kept
     said = ONLY_HASHES if original is None else differences.describe(path, original, (folder / path).read_bytes())
-    return Finding(path, expected, found, said, fault)
+    return File(path, expected, found, said, fault)
 
 
 def _accuracies(promised: Originals, folder: Path, model: str) -> Iterator[Accuracy]:

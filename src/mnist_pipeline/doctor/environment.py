@@ -98,17 +98,13 @@ def threads(runtime: "Runtime") -> Finding:
 
 def machine() -> Finding:
     """Whether the committed results came from a machine like this one."""
-    from mnist_pipeline import machine
+    from mnist_pipeline import recording
     from mnist_pipeline.files import read_json
 
     if not paths.RECORDED.exists():
         return Finding("machine", "note", f"no {paths.RECORDED}", "mnist repro --record notes this machine in it")
-    recorded, here = read_json(paths.RECORDED)["machine"], machine.describe()
-    others = [
-        f"{key} {here.get(key, 'unknown')} (recorded {recorded.get(key, 'none')})"
-        for key in {**recorded, **here}
-        if here.get(key) != recorded.get(key)
-    ]
+    differences = recording.differences(read_json(paths.RECORDED)["machine"])
+    others = [f"{name} {here} (recorded {recorded})" for name, (recorded, here) in differences.items()]
     if not others:
         return Finding("machine", "ok", f"like that of {paths.RECORDED}: every bit has to agree")
     return Finding(

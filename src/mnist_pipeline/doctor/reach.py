@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mnist_pipeline.params import Data
 
 SECONDS = 4.0
+UNNEEDED = "not needed while another source works"
 
 
 def source(data: "Data", place: str) -> Finding:
@@ -19,7 +20,7 @@ def source(data: "Data", place: str) -> Finding:
     problem = _ask(data, place) if place.startswith(("https://", "http://")) else _look(data, place)
     if not problem:
         return Finding(f"source {place}", "ok", "serves the files")
-    return Finding(f"source {place}", "note", problem, "not needed while another source works")
+    return Finding(f"source {place}", "note", problem, UNNEEDED)
 
 
 def _ask(data: "Data", place: str) -> str:
@@ -30,10 +31,12 @@ def _ask(data: "Data", place: str) -> str:
     (_, file), *_ = data.files
     try:
         with requests.get(f"{place.rstrip('/')}/{file.file}", stream=True, timeout=SECONDS) as answer:
-            size = answer.headers.get("Content-Length")
+            size = answer.headers.get("Content-Length", "")
             if not answer.ok:
                 return f"{file.file}: answered {answer.status_code} {answer.reason}"
-            if file.bytes and size and int(size) != file.bytes:
+            if (
+                file.bytes and size.isdecimal() and int(size) != file.bytes
+            ):  # what is no number does not keep one from it
                 return f"{file.file}: expected {file.bytes} bytes, found {size}"
     except requests.RequestException as error:
         return f"can't be reached: {root_cause(error)}"
@@ -52,10 +55,10 @@ def _look(data: "Data", place: str) -> str:
 
 
 def weigh(found: Iterable[Finding]) -> list[Finding]:
-    """One source that works is enough; with none, all are to be mended."""
+    """One source that works is enough, whatever became of the others; with none, all are to be mended."""
     sources = list(found)
     if any(one.state == "ok" for one in sources):
-        return sources
+        return [one if one.state == "ok" else replace(one, state="note", advice=UNNEEDED) for one in sources]
     advice = "mend the network, or put the files into a folder and name that under data.sources"
     return [replace(one, state="mend", advice=advice) for one in sources]
 
@@ -75,7 +78,7 @@ def store(name: str) -> Finding:
             )
     from mnist_pipeline.tracking import connection, relocation, versions
 
-    with connection.existing() as client:
+    with connection.onlooker() as client:
         count = len(versions.all_of(client, name))
     moved = relocation.relocate(apply=False) if database is not None else []
     if moved:

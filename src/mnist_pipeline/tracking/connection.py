@@ -25,18 +25,36 @@ def connection() -> Iterator[MlflowClient]:
 
     Raises PipelineError that names the address when the store can't be reached or answers with an error.
     """
-    uri, database = store.address(), store.database()
+    database = store.database()
     lock = paths.root() / paths.STORE / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
+    with _errors_in_one_line(), FileLock(lock):
+        if database is not None and not database.exists():
+            _create_database(database)
+        yield _client()
+
+
+@contextmanager
+def onlooker() -> Iterator[MlflowClient]:
+    """The same of a store that exists, for one who only reads and must leave no file here, not even the lock."""
+    with _errors_in_one_line():
+        yield _client()
+
+
+def _client() -> MlflowClient:
+    uri = store.address()
+    if uri.startswith(("http://", "https://")):
+        requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return MlflowClient()
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    uri = store.address()
     try:
-        with FileLock(lock):
-            if uri.startswith(("http://", "https://")):
-                requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
-            if database is not None and not database.exists():
-                _create_database(database)
-            mlflow.set_tracking_uri(uri)
-            mlflow.set_registry_uri(uri)
-            yield MlflowClient()
+        yield
     except (MlflowException, requests.RequestException, SQLAlchemyError) as error:
         cause = " ".join(str(error).replace(uri, store.shown(uri)).split())
         advice = "".join(f"; {what}, then run this again" for words, what in SQLITE_SAYS.items() if words in cause)

@@ -1,5 +1,6 @@
 """A store whose folder was moved: MLflow keeps the places of artifacts as absolute addresses; here they follow."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from filelock import FileLock
@@ -28,13 +29,18 @@ def relocate(apply: bool) -> list[str]:
         raise PipelineError(
             f"{store.shown(store.address())}: no SQLite store of this machine; only such a one can move"
         )
-    (paths.root() / paths.STORE).mkdir(parents=True, exist_ok=True)
-    with FileLock(paths.root() / paths.STORE / "lock"):
+    with _lock() if apply else nullcontext():
         engine = create_engine(store.sqlite(database))
         with engine.begin() as connection:
             moves = [_move(connection, old, artifacts(database), apply) for old in _stale_roots(connection, database)]
         engine.dispose()
     return [line for lines in moves for line in lines]
+
+
+def _lock() -> FileLock:
+    lock = paths.root() / paths.STORE / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(lock)
 
 
 def _stale_roots(connection: Connection, database: Path) -> list[str]:
