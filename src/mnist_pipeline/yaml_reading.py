@@ -18,6 +18,8 @@ from ruamel.yaml.error import YAMLError, YAMLWarning
 from mnist_pipeline.errors import PipelineError
 
 LONGEST_INTEGER = 63  # bits; Python refuses to print much longer ones, and torch to take them
+_SHOWN = reprlib.Repr()  # values as Python writes them, but no longer than an error should be, however large they are
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 200
 
 
 class Unreadable:
@@ -27,7 +29,7 @@ class Unreadable:
         self.text, self.reason = text, reason
 
     def __repr__(self) -> str:
-        return f"{reprlib.repr(self.text)} ({self.reason})"
+        return f"{_SHOWN.repr(self.text)} ({self.reason})"
 
 
 class _Constructor(SafeConstructor):
@@ -39,10 +41,6 @@ class _Constructor(SafeConstructor):
         if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
             return Unreadable(str(node.value), f"more than {LONGEST_INTEGER} bits")
         return value
-
-
-_SHOWN = reprlib.Repr()  # values as Python writes them, but no longer than an error should be, however large they are
-_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 200
 
 
 def read(path: Path) -> Any:
