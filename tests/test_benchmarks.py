@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 from benchmarks import report
 
+from tests.repository import ROOT, Repository
+
 TITLES = ["First", "Second"]
 
 
 def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Repository(tmp_path).run("git", "init", "--quiet")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "benchmarks").mkdir()
+    Repository(tmp_path).run("git", "commit", "--quiet", "--allow-empty", "--message", "Nothing yet")
     for title, text in (("Second", "two"), ("First", "old"), ("First", "new")):
         report.write(TITLES, title, text, seconds=90)
     written = report.RESULTS.read_text(encoding="utf-8")
@@ -35,3 +39,11 @@ def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatc
 )
 def test_a_verdict_says_whether_the_figure_meets_its_target(value: float, limits: dict[str, float], start: str) -> None:
     assert report.verdict("x", value, **limits) == start
+
+
+def test_the_readme_shows_what_other_instruction_sets_changed() -> None:
+    written = (ROOT / report.RESULTS).read_text(encoding="utf-8")
+    section = written.partition("\n## Other instruction sets\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(rows) > 2
+    assert "\n".join(rows) in (ROOT / "README.md").read_text(encoding="utf-8")
