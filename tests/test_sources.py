@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,7 +206,9 @@ def test_a_terminal_shows_a_bar_and_a_file_does_not(server: str, tmp_path: Path)
         subprocess.run(command, env=environment(NO_PROXY="127.0.0.1"), stderr=errors, check=True)
     assert (tmp_path / "errors").read_text() == ""
     terminal, end = os.openpty()
+    termios.tcsetwinsize(end, (24, 80))
     subprocess.run(command, env=environment(NO_PROXY="127.0.0.1"), stderr=end, check=True)
+    os.set_blocking(terminal, False)
     assert NAMES[0] in os.read(terminal, 4096).decode()
     os.close(end)
     os.close(terminal)
