@@ -63,7 +63,7 @@ def _in_weights(before: bytes, after: bytes) -> str:
 
 
 def _in_array(before: bytes, after: bytes) -> str:
-    old, new = (np.load(io.BytesIO(content), allow_pickle=False) for content in (before, after))
+    old, new = (np.load(io.BytesIO(content)) for content in (before, after))
     return _in_arrays({"": old}, {"": new})
 
 

@@ -19,7 +19,7 @@ from mnist_pipeline.errors import PipelineError
 
 LONGEST_INTEGER = 63  # bits; Python refuses to print much longer ones, and torch to take them
 _SHOWN = reprlib.Repr()  # values as Python writes them, but no longer than an error should be, however large they are
-_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 200
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 400
 
 
 class Unreadable:
