@@ -90,5 +90,4 @@ def built(server: str, published: Path, tmp_path_factory: pytest.TempPathFactory
 def project(built: Path, tmp_path: Path) -> Repository:
     """A copy of the built repository to change at will; its MLflow store is its own, and still empty."""
     ignored = shutil.ignore_patterns(".mlflow", "output.txt", "tmp")
-    odd = tmp_path / "Projekt #1, 50%? é"  # whatever works there works anywhere
-    return Repository(Path(shutil.copytree(built, odd, ignore=ignored)))
+    return Repository(Path(shutil.copytree(built, tmp_path / "project", ignore=ignored)))
