@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from tests.repository import ROOT, Repository, environment
 
+pytestmark = pytest.mark.long
 GRID = [f"grid-{number}" for number in range(1, 5)]
 LEARNING_RATE, BATCH = "models.weak.optimizer.learning_rate", "models.weak.batch"
 TAGS = """

@@ -23,6 +23,7 @@ def temporary(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_every_stage_is_executed_in_the_clone_and_nothing_else_is_touched(
     project: Repository, built: Path, temporary: Path
 ) -> None:

@@ -218,4 +218,4 @@ def test_what_is_no_report_is_not_deleted(kind: str, tmp_path: Path) -> None:
         (own / "thesis.txt" if kind == "file" else own).rename(folder)
     with pytest.raises(PipelineError, match="report: expected a folder that `mnist report` wrote"):
         webreport.write([revision.at(None)], folder)
-    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()] == ["mine"]
+    assert b"mine" in [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]

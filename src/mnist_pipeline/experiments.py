@@ -9,7 +9,7 @@ from mnist_pipeline.dvc_program import run
 from mnist_pipeline.errors import PipelineError
 
 QUEUED, RUNNING, FAILED = "Queued", "Running", "Failed"
-LOOKS = 5  # a worker on a busy machine does not answer each time that DVC asks for workers
+LOOKS = 24  # a worker on a busy machine does not answer each time that DVC asks for workers
 
 
 @dataclass(frozen=True)

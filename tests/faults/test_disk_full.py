@@ -47,7 +47,7 @@ The same with a folder mounted read-only, by root, instead of a full disk, and w
 def test_a_full_disk(built: Path, tmp_path: Path, full: bool, record: Write) -> None:
     rooms = (0.0, 0.5, 1.5) if full else (0.5,)
     rows = []
-    for stage in OUTPUTS:
+    for stage in list(OUTPUTS) if full else ("train@plain", "publish"):
         outcomes = {f"room for {room:.0%}": _on_a_full_disk(stage, built, tmp_path, room) for room in rooms}
         rows.append({"stage": stage} | outcomes)
     assert {row[f"room for {rooms[0]:.0%}"] for row in rows} == {CLEARLY}
@@ -63,9 +63,10 @@ def _on_a_full_disk(stage: str, built: Path, tmp_path: Path, room: float) -> str
     return CLEARLY if failed else "went through"
 
 
-def test_a_read_only_folder(built: Path, tmp_path: Path, record: Write) -> None:
+def test_a_read_only_folder(built: Path, tmp_path: Path, full: bool, record: Write) -> None:
     rows = []
-    for number, (folder, stage) in enumerate(NOT_WRITABLE.items()):
+    for number, folder in enumerate(NOT_WRITABLE if full else (".dvc/cache", "models")):
+        stage = NOT_WRITABLE[folder]
         place = _without(stage, built, tmp_path / str(number))
         (place.path / folder).mkdir(exist_ok=True)
         with disks.read_only(place.path / folder):

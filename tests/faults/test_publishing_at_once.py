@@ -88,7 +88,7 @@ def _assert_once(address: str, place: Repository, name: str) -> None:
 
 
 def test_at_once_in_one_repository(built: Path, tmp_path: Path, full: bool, record: Write) -> None:
-    count, place = 20 if full else 4, _copy(built, tmp_path / "project", "tiny")
+    count, place = 20 if full else 3, _copy(built, tmp_path / "project", "tiny")
     _publish_together([place] * count)
     whole.assert_published(place, Repository(built))
     record("Publish: at once into a fresh SQLite store", TOGETHER, [{"publishers": count}])
@@ -103,7 +103,7 @@ def test_at_once_to_one_server(tracking: Server, built: Path, tmp_path: Path, fu
 
 
 def test_killed_halfway(built: Path, tmp_path: Path, seconds: float, full: bool, record: Write) -> None:
-    wanted, chance, place = 10 if full else 2, random.Random(0), _copy(built, tmp_path / "project", "tiny")  # noqa: S311
+    wanted, chance, place = 10 if full else 1, random.Random(0), _copy(built, tmp_path / "project", "tiny")  # noqa: S311
     killed = whole_ones = 0
     while killed < wanted:
         process, began = _start(place), time.monotonic()
