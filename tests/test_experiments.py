@@ -193,7 +193,7 @@ def test_a_sweep_goes_on_after_it_and_its_worker_were_killed(project: Repository
         output = project.run(*command)
     finally:
         project.run("dvc", "queue", "stop", "--kill")
-    assert re.findall(r"^seed-(\d)-\w+ +(done after|failed)", output, re.MULTILINE) == [
+    assert sorted(re.findall(r"^seed-(\d)-\w+ +(done after|failed)", output, re.MULTILINE)) == [
         ("1", "done after"),
         ("2", "done after"),
     ]
