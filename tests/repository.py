@@ -49,7 +49,7 @@ class Repository:
     def run(self, *command: str, code: int = 0, **changes: str) -> str:
         """Run a command in the repository; returns what it printed. The exit code has to be as given."""
         done = subprocess.run(
-            command, cwd=self.path, env=environment(**changes), capture_output=True, text=True, check=False, timeout=900
+            command, cwd=self.path, env=environment(**changes), capture_output=True, text=True, check=False, timeout=300
         )
         output = done.stdout + done.stderr
         assert done.returncode == code, f"{command} ended with {done.returncode}:\n{output}"

@@ -47,7 +47,6 @@ def test_in_a_clone_without_cache_and_store_the_md5_of_the_folder_and_the_metric
     assert "nothing is published here" in clone.run("mnist", "lineage", "--version", "1", code=1)
 
 
-@pytest.mark.long
 def test_a_version_leads_to_every_commit_branch_and_experiment_that_holds_it(project: Repository) -> None:
     project.repro()
     project.run("git", "tag", "first")

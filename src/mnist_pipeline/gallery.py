@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
@@ -17,9 +16,10 @@ COLUMNS = 40
 
 def confusion(predictions: pd.DataFrame) -> list[list[int]]:
     """Counts, ten rows of ten: rows the true digit, columns the predicted one."""
-    counts: npt.NDArray[np.int64] = np.zeros((idx.CLASSES, idx.CLASSES), dtype=np.int64)
-    np.add.at(counts, (predictions["label"].to_numpy(), predictions["predicted"].to_numpy()), 1)
-    return [[int(count) for count in row] for row in counts]
+    digits = range(idx.CLASSES)
+    counts = pd.crosstab(predictions["label"], predictions["predicted"]).reindex(digits, columns=digits, fill_value=0)
+    rows: list[list[int]] = counts.to_numpy().tolist()
+    return rows
 
 
 def mistakes(predictions: pd.DataFrame) -> list[list[int]]:

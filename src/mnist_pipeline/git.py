@@ -62,9 +62,12 @@ def show(commit: str, path: str) -> str | None:
 
 def blob(commit: str, path: str) -> bytes | None:
     """The bytes of a file of this folder at a commit; None when that commit has none."""
-    if not ask("ls-tree", "--name-only", commit, f"./{path}"):
+    try:
+        return _run(("show", f"{commit}:./{path}"))
+    except PipelineError:
+        if ask("ls-tree", "--name-only", commit, f"./{path}"):
+            raise
         return None
-    return _run(("show", f"{commit}:./{path}"))
 
 
 def commits_by_blob(path: str) -> dict[str, list[str]]:

@@ -22,8 +22,8 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True)
 class Revision:
-    """A name as people gave it, and the commit that it means; none for the working tree, whose params.yaml and dvc.lock
-    are read once.
+    """A name as people gave it, and the commit that it means; none for the working tree, of which
+    params.yaml, dvc.lock and which models there are, are asked once.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Revision:
     def lock(self) -> Lock:
         return lockfile.parse(self.read(LOCK))
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         """The models of params.yaml that were evaluated, in its order."""
         return [model for model in self.params.get("models", {}) if self.has(paths.metrics(model))]

@@ -34,9 +34,7 @@ def _ask(data: "Data", place: str) -> str:
             size = answer.headers.get("Content-Length", "")
             if not answer.ok:
                 return f"{file.file}: answered {answer.status_code} {answer.reason}"
-            if (
-                file.bytes and size.isdecimal() and int(size) != file.bytes
-            ):  # what is no number does not keep one from it
+            if file.bytes and size.isdecimal() and int(size) != file.bytes:  # some servers send what is no number
                 return f"{file.file}: expected {file.bytes} bytes, found {size}"
     except requests.RequestException as error:
         return f"can't be reached: {root_cause(error)}"

@@ -15,15 +15,6 @@ from tests.mirror import Fault
 from tests.repository import Repository
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, and nothing in the environment that names a store."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_a_server_that_has_the_files_and_a_folder_that_has_them_are_ok(
     settings: params.Params, server: str, published: Path
 ) -> None:
