@@ -3,8 +3,8 @@ SHELL := /bin/sh
 VENV := $(CURDIR)/.venv
 READY := .venv/.ready
 PLOTS := .dvc/plots.html
-SUPPORTED := import sys; sys.exit(sys.version_info[:2] != (3, 11))
-PYTHON ?= $(shell for name in python3.11 python3 python; do \
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
 PORT ?= 5000
 INSTALL := ./.ci/install
@@ -66,7 +66,7 @@ setup: $(READY) $(PLOTS) ## .venv with every package of requirements.lock, check
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
-	{ echo "error: Python 3.11 is needed; found: $$($(PYTHON) --version 2>&1). Name yours with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	{ echo "error: Python 3.11, 3.12, 3.13 or 3.14 is needed; found: $$($(PYTHON) --version 2>&1). Name yours with: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
 	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
@@ -82,8 +82,9 @@ ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
 	--backend-store-uri "$$(python -c 'from mnist_pipeline import store; print(store.address())')"
 
 lock: ## resolve requirements.lock anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-header --extra dev --python-version 3.11 \
+	uv pip compile --quiet --universal --generate-hashes --no-header --fork-strategy fewest --extra dev --python-version 3.11 \
 	pyproject.toml --output-file requirements.lock
+	PYTHONPATH=src python3 -m mnist_pipeline.versions
 
 clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume

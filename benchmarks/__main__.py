@@ -6,7 +6,6 @@ import time
 from benchmarks import (
     distance,
     growth,
-    instruction_sets,
     overhead,
     page,
     pictures,
@@ -24,7 +23,6 @@ PARTS = {
     "test_images": ("10,000 test images", test_images.run),
     "overhead": ("Pipeline overhead", overhead.run),
     "growth": ("Growth", growth.run),
-    "instruction_sets": ("Other instruction sets", instruction_sets.run),
     "pictures": ("Real pictures", pictures.run),
     "page": ("The page's answers", page.run),
 }

@@ -1,6 +1,6 @@
 """Imported first by every stage: this tree's own `src` goes to the head of the path, whatever is installed elsewhere.
 
-It also ends the stage when the DVC or the `mnist repro` that started it was killed. Kept to syntax and modules that any
+It sets the environment for the arithmetic before a library is imported that computes. It also ends the stage when the DVC or the `mnist repro` that started it was killed. Kept to syntax and modules that any
 Python 3 has, since it has to answer when the wrong `python3` runs it.
 """
 
@@ -17,7 +17,7 @@ PARENT = os.getppid()
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEEDED = ("torch", "pydantic", "ruamel", "safetensors", "pandas")
 
-if sys.version_info[:2] != (3, 11) or not all(map(importlib.util.find_spec, NEEDED)):
+if not (3, 11) <= sys.version_info[:2] <= (3, 14) or not all(map(importlib.util.find_spec, NEEDED)):
     sys.exit(
         "error: " + sys.executable + " does not have this project's packages.\n"
         "Run `make repro`, or `make setup` once and then, before `dvc repro`: "
@@ -45,12 +45,12 @@ if "DVC_STAGE" in os.environ:  # not when it was started by hand
     threading.Thread(target=_end_with_the_runner, daemon=True).start()
 
 
-def run(main: Callable[..., None]) -> None:
-    """Call a stage's main function; an error that a user can mend ends in its message and exit code 1."""
+def _call(function: Callable[..., object], *arguments: object) -> None:
+    """Call it; an error that a user can mend ends the stage with its message and exit code 1."""
     from mnist_pipeline.errors import PipelineError, refusal
 
     try:
-        main(*sys.argv[1:])
+        function(*arguments)
     except PipelineError as error:
         sys.exit("error: " + str(error))
     except OSError as error:
@@ -60,3 +60,21 @@ def run(main: Callable[..., None]) -> None:
         sys.exit("error: " + explained)
     except KeyboardInterrupt:
         sys.exit("interrupted")
+
+
+def _prepare() -> None:
+    from mnist_pipeline import arithmetic, versions
+
+    versions.check()
+    arithmetic.pin()
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call a stage's main function with the arguments of the command line, once the arithmetic is proved."""
+    from mnist_pipeline import arithmetic
+
+    _call(arithmetic.prove)
+    _call(main, *sys.argv[1:])
+
+
+_call(_prepare)

@@ -3,12 +3,14 @@
 import bootstrap
 
 from mnist_pipeline import (
+    arithmetic,
     card,
     checkpoints,
     dataset,
     files,
     history,
     networks,
+    operators,
     params,
     paths,
     resume,
@@ -29,9 +31,9 @@ def main(model: str) -> None:
         scored["test"] = (test, test.all())
     trained = training.start(recipe, settings.seed, device)
     parameters = networks.count_parameters(trained.network)
-    description = card.describe(
-        model, recipe, parameters, indices, seed=settings.seed, split=settings.split, runtime=settings.runtime
-    )
+    computed = arithmetic.prove(settings.runtime)
+    unproven = operators.unproven(trained, (data, indices)) if computed == "portable" else []
+    description = card.describe(model, settings, computed, unproven, parameters, indices)
     state = resume.State(description)
     state.restore(trained)
     training.fit(trained, (data, indices), scored, after_epoch=state.save)

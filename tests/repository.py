@@ -19,6 +19,7 @@ PARTS = (
     "src",
     "stages",
     "dvc.yaml",
+    "versions.json",
     ".dvc/config",
     ".dvc/plots",
     ".dvcignore",

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mnist_pipeline.params import Params, Strict
+from mnist_pipeline.versions import DECIDING
 from tests.repository import ROOT
 
 PACKAGE = "src/mnist_pipeline"
@@ -15,6 +16,7 @@ PIPELINES = {
     folder: YAML(typ="safe").load(ROOT / folder / "dvc.yaml")["stages"] for folder in (".", "studies/published")
 }
 STAGES = PIPELINES["."]
+HELPERS = {f"{PACKAGE}/arithmetic.py", f"{PACKAGE}/files.py"}  # they import what the stage has anyway
 CASES = [(folder, stage) for folder, stages in PIPELINES.items() for stage in stages]
 
 
@@ -75,8 +77,26 @@ def test_no_shell_stays_between_dvc_and_a_stage(folder: str, stage: str) -> None
 
 @pytest.mark.parametrize(("folder", "stage"), CASES)
 def test_params_are_what_the_stage_reads(folder: str, stage: str) -> None:
-    listed = {key.split(".")[0] for key in _definition(folder, stage)["params"]}
-    assert listed == _reads(stage)
+    """Every stage looks at `runtime`, for its arithmetic; where nothing is computed, that is no input."""
+    listed = {key.split(".")[0] for key in _definition(folder, stage)["params"] if isinstance(key, str)}
+    assert listed == _reads(stage) - ({"runtime"} if stage in ("download", "publish") else set())
+
+
+@pytest.mark.parametrize(("folder", "stage"), CASES)
+def test_versions_are_those_of_the_packages_that_the_stage_imports(folder: str, stage: str) -> None:
+    versions = [entry for entry in _definition(folder, stage)["params"] if isinstance(entry, dict)]
+    listed = {name for entry in versions for names in entry.values() for name in names}
+    assert listed == (set() if stage in ("download", "publish") else _packages(stage) & set(DECIDING))
+
+
+def _packages(stage: str) -> set[str]:
+    """The packages of others that a stage needs: matplotlib writes its pictures by pillow, pandas stands on numpy."""
+    trees = [ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in _closure(stage) - HELPERS]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    found = {name.split(".")[0].replace("PIL", "pillow") for name in names}
+    return found | ({"pillow"} if "matplotlib" in found else set()) | ({"numpy"} if "pandas" in found else set())
 
 
 def test_every_key_of_params_is_read_by_some_stage() -> None:

@@ -30,7 +30,7 @@ def test_an_unsupported_python_is_refused_in_one_line(folder: Path) -> None:
     assert done.returncode != 0
     complaint = [line for line in done.stderr.splitlines() if not line.startswith("make")]
     assert len(complaint) == 1
-    assert "Python 3.11 is needed; found: Python 3.9.18" in complaint[0]
+    assert "Python 3.11, 3.12, 3.13 or 3.14 is needed; found: Python 3.9.18" in complaint[0]
     assert not (folder / ".venv").exists()
 
 

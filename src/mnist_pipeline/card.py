@@ -7,34 +7,49 @@ from torch import Tensor
 
 from mnist_pipeline import dataset, paths
 from mnist_pipeline.files import sha256_of
-from mnist_pipeline.params import Name, Recipe, Runtime, Sha256, Split, Strict
+from mnist_pipeline.params import Arithmetic, Name, Params, Recipe, Runtime, Sha256, Split, Strict
 
 
 class Card(Strict):
-    """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images."""
+    """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
+
+    `arithmetic` is the one that was used, `runtime.arithmetic` the one that was asked for. `unproven_operators` are those
+    of torch's that the training used and that may give other bits on another processor.
+    """
 
     model: Name
     recipe: Recipe
     seed: int
     split: Split
     runtime: Runtime
+    arithmetic: Arithmetic = "native"  # models from before it was an input were trained so
+    unproven_operators: list[str] = []
     parameters: int
     data_sha256: dict[str, Sha256]
     recipe_sha256: Sha256
     training_images: int
     training_images_sha256: Sha256
 
+    @property
+    def bits(self) -> str:
+        """Where the same inputs give the same bits, in words."""
+        unproven = f" but for {', '.join(self.unproven_operators)}" if self.unproven_operators else ""
+        return f"{self.arithmetic}{unproven}"
+
 
 def describe(
-    model: str, recipe: Recipe, parameters: int, indices: Tensor, *, seed: int, split: Split, runtime: Runtime
+    model: str, given: Params, arithmetic: Arithmetic, unproven: list[str], parameters: int, indices: Tensor
 ) -> Card:
     """The card of a model with so many parameters, trained on the images at `indices` of the files in `data/idx`."""
+    recipe = given.recipe(model)
     return Card(
         model=model,
         recipe=recipe,
-        seed=seed,
-        split=split,
-        runtime=runtime,
+        seed=given.seed,
+        split=given.split,
+        runtime=given.runtime,
+        arithmetic=arithmetic,
+        unproven_operators=unproven,
         parameters=parameters,
         data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},
         recipe_sha256=digest_recipe(recipe),

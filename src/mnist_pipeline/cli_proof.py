@@ -25,7 +25,7 @@ def verify_repro(
         evidence = verifying.compare(promised, Path())
     else:
         _mention_changes()
-        with rebuilding.rebuilt(promised, {}) as folder:
+        with rebuilding.rebuilt(promised) as folder:
             evidence = verifying.compare(promised, folder)
         print("every stage was executed in a clean clone, which is deleted; nothing was restored")
     reached = verdict.of(promised.commit, evidence)

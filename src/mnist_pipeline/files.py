@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -28,7 +29,7 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """The columns of a table, without its index."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False, lineterminator="\n")

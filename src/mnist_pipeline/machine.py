@@ -1,19 +1,25 @@
-"""Which machine a result came from, as far as it decides the bits: processor, instruction set, system, versions."""
+"""Which machine a result came from, as far as it decides native bits: processor, instructions, system, versions."""
 
 import hashlib
 import platform
 import re
-from importlib.metadata import version
 from pathlib import Path
 
+from mnist_pipeline import versions
+from mnist_pipeline.params import Arithmetic
+
 CPUINFO = Path("/proc/cpuinfo")
-DECIDING = ("torch", "numpy", "matplotlib")
 
 
 def describe() -> dict[str, str]:
-    """Two machines that are described alike are promised the same bits; others only the tolerance in the README."""
-    versions = {name: version(name).split("+")[0] for name in DECIDING}
-    return {"system": f"{platform.system()} {platform.machine()}", **_processor(), "python": _python(), **versions}
+    """Two machines that are described alike are promised the same bits, also in native arithmetic."""
+    system = f"{platform.system()} {platform.machine()}"
+    return {"system": system, **_processor(), "python": _python(), **versions.installed()}
+
+
+def deciding(arithmetic: Arithmetic) -> dict[str, str]:
+    """What decides bits besides the inputs that params.yaml has: in portable arithmetic the versions alone."""
+    return describe() if arithmetic == "native" else versions.installed()
 
 
 def _python() -> str:

@@ -13,6 +13,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a 
 Images = Annotated[int, Field(gt=0, lt=2**32)]  # as many as the format can count
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Arithmetic = Literal["portable", "native"]
 
 
 class Strict(BaseModel):
@@ -67,8 +68,9 @@ class Split(Strict):
 
 
 class Runtime(Strict):
-    """Device and threads; both decide the bits of a result."""
+    """Arithmetic, device and threads; all three decide the bits of a result."""
 
+    arithmetic: Arithmetic = "portable"
     device: Literal["cpu", "cuda", "mps"]
     threads: int = Field(ge=1, le=1024)
 

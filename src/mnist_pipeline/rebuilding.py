@@ -26,17 +26,16 @@ SECONDS_TO_END = 30.0
 
 
 @contextmanager
-def rebuilt(promised: Originals, settings: dict[str, str]) -> Iterator[Path]:
+def rebuilt(promised: Originals) -> Iterator[Path]:
     """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing.
 
-    `settings` are added to the environment. The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP,
-    which end what runs in it. Raises PipelineError when a stage failed, or did not run.
+    The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP, which end what runs in it. Raises PipelineError when a stage failed, or did not run.
     """
     with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
         folder = clone(promised.commit, temporary / "clone")
         source = folder / os.path.relpath(paths.project() / "src")
-        environment = _environment(temporary, source) | settings
+        environment = _environment(temporary, source)
         (temporary / "tmp").mkdir()
         _run([*DVC, "cache", "dir", "--quiet", "--local", str(temporary / "cache")], folder, environment)
         _forget(folder)

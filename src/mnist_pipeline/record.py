@@ -73,7 +73,7 @@ class Record:
 
     @property
     def version_tags(self) -> dict[str, str]:
-        tags = {"model": self.model, "parameters": str(self.card.parameters), "candidate": self.candidate}
+        tags = {"model": self.model, "arithmetic": self.card.bits, "parameters": str(self.card.parameters), "candidate": self.candidate}
         tags |= {"weights_md5": self.weights_md5, "test_accuracy": repr(self.figures["test_accuracy"])}
         if "validation_accuracy" in self.figures:
             tags["validation_accuracy"] = repr(self.figures["validation_accuracy"])
@@ -110,17 +110,18 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, str]:
 def gather(model: str, lock: Lock) -> Record:
     """Read everything about one model. Raises PipelineError when its files are not those in dvc.lock."""
     outputs = {path: md5 for stage in lockfile.stages_of(model) for path, md5 in lock.check(stage).items()}
+    card = checkpoints.load_card(paths.model(model))
     figures = read_json(paths.metrics(model))
     return Record(
         model=model,
-        card=checkpoints.load_card(paths.model(model)),
+        card=card,
         figures=figures,
         data=read_json(paths.DATA_METRICS),
         outputs=outputs,
         weights_md5=lockfile.md5(paths.model(model) / checkpoints.WEIGHTS),
         metrics=_metrics(model, figures),
         artifacts=_artifacts(model),
-        tags={"model": model, **_origin(), **{MD5 + path: md5 for path, md5 in outputs.items()}},
+        tags={"model": model, "arithmetic": card.bits, **_origin(), **{MD5 + path: md5 for path, md5 in outputs.items()}},
     )
 
 

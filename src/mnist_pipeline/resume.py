@@ -3,8 +3,8 @@
 .resume/<model>-<key>/state      a line with the SHA-256 of all that follows, a line of JSON, then safetensors
 .resume/<model>-<key>/epochs/NN  the model of every epoch, where a study keeps it
 
-The key stands for all that decides the bits: the model's card (data, recipe, seed, split, runtime), the code and the
-machine. So a state is never taken up by a training that would have come to other weights.
+The key stands for all that decides the bits: the model's card (data, recipe, seed, split, arithmetic and the rest of
+runtime), the code, the packages' versions, and in native arithmetic the machine. So a state is never taken up by a training that would have come to other weights.
 """
 
 import hashlib
@@ -96,9 +96,9 @@ class State:
 
 
 def key(card: Card) -> str:
-    """16 hexadecimal digits for the card, the code that is loaded, the machine, and in studies the test files."""
+    """16 hexadecimal digits for the card, the code that is loaded, what computes, and in studies the test files."""
     test = [] if card.recipe.study is None else [sha256_of(path) for path in (paths.TEST_IMAGES, paths.TEST_LABELS)]
-    parts = [card.model_dump(mode="json"), _code(), machine.describe(), test]
+    parts = [card.model_dump(mode="json"), _code(), machine.deciding(card.arithmetic), test]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

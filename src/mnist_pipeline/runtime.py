@@ -5,16 +5,21 @@ import os
 import numpy as np
 import torch
 
+from mnist_pipeline import arithmetic
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Runtime
 
 
 def configure(runtime: Runtime) -> torch.device:
-    """Set the threads and ask for deterministic kernels. Raises PipelineError for a device that is not there."""
+    """Set the threads and ask for deterministic kernels.
+
+    Raises PipelineError for a device that is not there, or an arithmetic that is not the one asked for.
+    """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[runtime.device]:
         there = ", ".join(name for name, there in available.items() if there)
         raise PipelineError(f"params.yaml: runtime.device: {runtime.device} is not there; this machine has: {there}")
+    arithmetic.prove(runtime)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses to be deterministic
     torch.set_num_threads(runtime.threads)
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports the compiler: a second a stage

@@ -14,7 +14,19 @@ from typing import Any
 
 import pandas as pd
 
-from mnist_pipeline import dvc_program, experiments, git, lockfile, paths, recording, revision, seeds, store
+from mnist_pipeline import (
+    arithmetic,
+    dvc_program,
+    experiments,
+    git,
+    lockfile,
+    machine,
+    params,
+    paths,
+    revision,
+    seeds,
+    store,
+)
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.experiments import FAILED, LOOKS, QUEUED, RUNNING
 from mnist_pipeline.lockfile import Lock
@@ -74,9 +86,9 @@ def stages_for(models: list[str]) -> list[str]:
 
 
 def fingerprint(lock: Lock, models: list[str]) -> str:
-    """Seven digits for all that decides the results of these models but `seed`: data, code, parameters, and what about
-    this machine and its packages decides the bits."""
-    deciding = {"models": {model: _inputs(lock, model) for model in models}, "machine": recording.here()}
+    """Seven digits for all that decides the results of these models but `seed`: data, code, parameters, versions, and in
+    native arithmetic the machine."""
+    deciding = {"models": {model: _inputs(lock, model) for model in models}, "computed by": machine.deciding(arithmetic.expected(params.load().runtime))}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:7]
 
 

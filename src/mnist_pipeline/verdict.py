@@ -1,69 +1,57 @@
-"""What the evidence means on this machine, in lines to read, and whether it is what is promised about bits."""
+"""What the evidence means here, in lines to read, and whether it is what is promised about bits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mnist_pipeline import paths, recording
+from mnist_pipeline import arithmetic, paths, recording
 from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.params import Runtime
 from mnist_pipeline.revision import Revision
 from mnist_pipeline.verifying import TOLERANCE, Evidence
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found, the commit that it was held against, and where this machine is not the one recorded there."""
+    """What was found, and why bits may differ here from those of the commit; None where each has to agree."""
 
-    commit: Revision
     evidence: Evidence
-    machine: dict[str, tuple[str, str]] | None  # None where the commit recorded none
-
-    @property
-    def alike(self) -> bool:
-        """Whether every bit has to agree."""
-        return self.machine == {}
+    excuse: str | None
 
     def lines(self) -> Iterator[str]:
-        """One line a file, those that differ last; then what the machine has to do with it."""
+        """One line a file, those that differ last; then what this machine has to do with it."""
         files = sorted(self.evidence.files, key=lambda file: not file.equal)
         yield from map(str, files)
         equal = sum(file.equal for file in files)
         yield f"{equal} of {len(files)} files have the md5 that dvc.lock gives them"
-        yield from self._machine()
+        yield f"every bit has to agree here: {not self.excuse}{f', since {self.excuse}' if self.excuse else ''}"
         if equal < len(files):
             yield from map(str, self.evidence.accuracies)
 
-    def _machine(self) -> Iterator[str]:
-        runtime = ", ".join(f"{key} {value}" for key, value in self.commit.params["runtime"].items())
-        yield f"as params.yaml says on any machine: {runtime}"
-        if self.machine is None:
-            yield f"no machine was recorded: the commit has no {paths.RECORDED}, so the accuracies decide"
-        if self.alike:
-            yield f"the machine is the one of {paths.RECORDED}, in all that decides the bits"
-        for name, (recorded, here) in (self.machine or {}).items():
-            yield f"not as recorded: {name}: recorded {recorded}, here {here}"
-
     def check(self) -> str:
         """What holds, in a sentence. Raises PipelineError with all that breaks the promise."""
-        complaints = self.evidence.complaints(self.alike)
+        complaints = self.evidence.complaints(alike=self.excuse is None)
         if complaints:
-            why = "on a machine like the recorded one every bit has to agree" if self.alike else "on any machine"
+            why = "on any machine" if self.excuse else "every bit has to agree here"
             raise PipelineError("\n  ".join([f"not reproduced ({why}):", *complaints]))
         if all(file.equal for file in self.evidence.files):
             return "reproduced: every bit is the committed one"
-        why = "no machine was recorded, and" if self.machine is None else "on this other machine"
-        return f"within the tolerance: {why} no accuracy is off by more than {100 * TOLERANCE:g} points"
+        return f"within the tolerance: no accuracy is off by more than {100 * TOLERANCE:g} points"
 
 
 def of(commit: str, evidence: Evidence) -> Verdict:
-    """Hold this machine against the recorded.json of the commit."""
-    revision = Revision(commit, commit)
-    return Verdict(revision, evidence, _differences(revision))
+    """Hold this machine against what params.yaml and recorded.json of the commit say."""
+    return Verdict(evidence, _excuse(Revision(commit, commit)))
 
 
-def _differences(revision: Revision) -> dict[str, tuple[str, str]] | None:
-    if not revision.has(paths.RECORDED):
+def _excuse(revision: Revision) -> str | None:
+    """Portable bits agree wherever they can be computed, native ones on the machine that recorded them."""
+    asked = {"arithmetic": "native"} | revision.params["runtime"]  # as before there was a choice
+    runtime = Runtime.model_validate(asked)
+    if arithmetic.expected(runtime) == "portable":
         return None
-    recorded = revision.json(paths.RECORDED).get("machine")
+    recorded = revision.json(paths.RECORDED).get("machine", {}) if revision.has(paths.RECORDED) else {}
     if not isinstance(recorded, dict):
         raise PipelineError(f"{revision}: {paths.RECORDED}: expected an object `machine`, found {recorded!r}")
-    return recording.differences(recorded)
+    others = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]
+    why = arithmetic.obstacle(runtime) if runtime.arithmetic == "portable" else "runtime.arithmetic is native"
+    return f"{why}, and the machine is not that of {paths.RECORDED}: {', '.join(others)}" if others else None

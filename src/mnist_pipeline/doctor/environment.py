@@ -96,20 +96,15 @@ def threads(runtime: "Runtime") -> Finding:
     return Finding("threads", "note", f"{found}: slow", "fewer runtime.threads in params.yaml; the bits will differ")
 
 
-def machine() -> Finding:
-    """Whether the committed results came from a machine like this one."""
-    from mnist_pipeline import recording
-    from mnist_pipeline.files import read_json
+def arithmetic(runtime: "Runtime") -> Finding:
+    """Whether this machine computes the bits of every other one."""
+    from mnist_pipeline.arithmetic import expected, obstacle
 
-    if not paths.RECORDED.exists():
-        return Finding("machine", "note", f"no {paths.RECORDED}", "mnist repro --record notes this machine in it")
-    differences = recording.differences(read_json(paths.RECORDED)["machine"])
-    others = [f"{name} {here} (recorded {recorded})" for name, (recorded, here) in differences.items()]
-    if not others:
-        return Finding("machine", "ok", f"like that of {paths.RECORDED}: every bit has to agree")
-    return Finding(
-        "machine", "note", "; ".join(others), "none: accuracies agree within the README's tolerance, bits need not"
-    )
+    if expected(runtime) == "portable":
+        return Finding("arithmetic", "ok", "portable: every bit of a result has to agree with the committed one")
+    why = obstacle(runtime) if runtime.arithmetic == "portable" else "runtime.arithmetic says so"
+    advice = "none: accuracies agree within the README's tolerance, bits need not"
+    return Finding("arithmetic", "note", f"native, since {why}", advice)
 
 
 def chromium() -> Finding:

@@ -35,7 +35,6 @@ def _here(settings: "Params | None") -> Looks:
         "packages": environment.packages,
         "git": repository.git,
         "dvc cache": repository.cache,
-        "machine": environment.machine,
         "params.yaml": repository.params,
         "data": repository.data,
         "chromium": environment.chromium,
@@ -43,6 +42,7 @@ def _here(settings: "Params | None") -> Looks:
     }
     if settings is not None:
         looks["device"] = partial(environment.device, settings.runtime)
+        looks["arithmetic"] = partial(environment.arithmetic, settings.runtime)
         looks["threads"] = partial(environment.threads, settings.runtime)
     return looks
 

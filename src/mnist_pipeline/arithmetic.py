@@ -1,0 +1,119 @@
+"""Which arithmetic computes: `portable`, with the same bits on every x86-64 Linux machine with AVX2, or `native`.
+
+Libraries choose their kernels by the processor, and each kernel rounds in an order of its own. Under `portable`,
+environment variables hold all of them to AVX2, and Intel's MKL to the one branch that it has for every processor. That
+such variables do what they say is not taken on trust: a canary, a few small operations with a known digest, is computed
+in every process before anything else.
+"""
+
+import hashlib
+import os
+import platform
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mnist_pipeline import params
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.params import Arithmetic, Runtime
+
+CPUINFO = Path("/proc/cpuinfo")
+PINS = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # oneDNN: convolutions
+    "MKL_CBWR": "COMPATIBLE",  # MKL: matrix products; its AVX2 branch is refused on AMD's processors, without a word
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",  # numpy's exp, log and the like
+    "OPENBLAS_CORETYPE": "Haswell",  # numpy's matrix products
+}
+LOOSE = (  # each of these, if set, changes the bits of one of the libraries as well
+    "DNNL_CPU_ISA_HINTS",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_ENABLE_CPU_FEATURES",
+    "ONEDNN_CPU_ISA_HINTS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "OPENBLAS_L2_SIZE",
+)
+CANARIES = {"numpy": "f4c5989adc35", "torch": "eb2c3aefa781"}
+
+
+def pin(runtime: Runtime | None = None) -> None:
+    """Set the environment for the arithmetic of params.yaml, or of `runtime`; to be called before numpy is imported.
+
+    Where `portable` can't be had, says so in a line. Raises PipelineError when numpy or torch was imported too early.
+    """
+    runtime = runtime or params.load().runtime
+    why = obstacle(runtime)
+    if runtime.arithmetic == "native":
+        return
+    if why is not None:
+        print(f"arithmetic: native instead of portable, since {why}; the bits are this machine's own", file=sys.stderr)
+        return
+    wrong = [name for name, value in PINS.items() if os.environ.get(name) != value]
+    wrong += [name for name in LOOSE if name in os.environ]
+    early = [name for name in ("numpy", "torch") if name in sys.modules]
+    if wrong and early:
+        raise PipelineError(
+            f"portable arithmetic: {' and '.join(early)} was imported before {', '.join(wrong)} could be set; call "
+            "arithmetic.pin first, or set runtime.arithmetic in params.yaml to native"
+        )
+    for name in LOOSE:
+        os.environ.pop(name, None)
+    os.environ.update(PINS)
+
+
+def obstacle(runtime: Runtime) -> str | None:
+    """What keeps this machine or that device from computing portable bits; None if nothing does."""
+    if runtime.device != "cpu":
+        return f"runtime.device is {runtime.device}"
+    if platform.machine() not in ("x86_64", "AMD64") or not CPUINFO.exists():
+        return f"this is {platform.system()} on {platform.machine()}, not Linux on x86-64"
+    flags = CPUINFO.read_text(encoding="utf-8").split("flags", 1)[-1].split("\n", 1)[0].split()
+    missing = [name for name in ("avx2", "fma") if name not in flags]
+    return f"this processor lacks {' and '.join(missing)}" if missing else None
+
+
+def expected(runtime: Runtime) -> Arithmetic:
+    """The arithmetic that this machine uses when asked for the one in `runtime`."""
+    return "portable" if runtime.arithmetic == "portable" and obstacle(runtime) is None else "native"
+
+
+def prove(runtime: Runtime | None = None) -> Arithmetic:
+    """The arithmetic that this process computes with. Raises PipelineError when it should be portable and is not."""
+    arithmetic = expected(runtime or params.load().runtime)
+    for library, digest in CANARIES.items() if arithmetic == "portable" else ():
+        found = canary(library) if library in sys.modules else digest
+        if found != digest:
+            raise PipelineError(
+                f"portable arithmetic: {library} computes other bits here: expected a canary of {digest}, found {found}; "
+                "is it the version of requirements.lock (`make setup`), and imported after arithmetic.pin? With "
+                "runtime.arithmetic: native in params.yaml the pipeline does without"
+            )
+    return arithmetic
+
+
+@cache
+def canary(library: str) -> str:
+    """Twelve digits of a SHA-256 over what numpy or torch computes: a convolution, products, sums, exponentials."""
+    import numpy as np
+
+    matrix = (np.arange(1, 4097) * 0.37 % 1 - 0.5).reshape(64, 64)
+    single = matrix.astype(np.float32)
+    found = [single @ single, np.exp(matrix), matrix.sum(axis=1)] if library == "numpy" else _by_torch(single)
+    return hashlib.sha256(b"".join(part.tobytes() for part in found)).hexdigest()[:12]
+
+
+def _by_torch(numbers: Any) -> list[Any]:
+    import torch
+    from torch.nn import functional
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the bits of a matrix product depend on them
+    matrix = torch.from_numpy(numbers)
+    images, weights = matrix[:32].reshape(8, 1, 16, 16), matrix.flatten()[:200].reshape(8, 1, 5, 5)
+    convolved = functional.conv2d(images.to(memory_format=torch.channels_last), weights, padding=2)
+    found = [convolved.contiguous(), matrix @ matrix, matrix.sum(dim=1), matrix.softmax(dim=1), matrix.exp()]
+    torch.set_num_threads(threads)
+    return [part.numpy() for part in found]
