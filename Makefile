@@ -11,7 +11,7 @@ INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published test test-browser test-server test-long test-faults test-faults-small check verify-lock report setup ui lock clean help
+.PHONY: repro bench study-published test test-browser test-server test-long test-portable test-faults test-faults-small check verify-lock report setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,6 +41,10 @@ test-server: setup ## two repositories that share an MLflow server over PostgreS
 
 test-long: setup ## experiments, sweeps and rebuilds, each of which runs the whole pipeline several times
 	@python -m pytest -m long -n 2 --dist worksteal
+
+test-portable: setup ## the same bits under emulated processors (Debian's QEMU, unpacked into .emulator); SHORT=--short
+	@./.ci/emulator
+	@python -m tests.portable $(SHORT)
 
 test-faults: setup ## files mutated, stages killed, disks full, servers failing; counts into tests/faults/results.md
 	@python -m pytest -m faults --full

@@ -9,6 +9,7 @@ from benchmarks import (
     overhead,
     page,
     pictures,
+    portability,
     report,
     test_images,
     time_to_99,
@@ -23,6 +24,7 @@ PARTS = {
     "test_images": ("10,000 test images", test_images.run),
     "overhead": ("Pipeline overhead", overhead.run),
     "growth": ("Growth", growth.run),
+    "portability": ("Portable arithmetic", portability.run),
     "pictures": ("Real pictures", pictures.run),
     "page": ("The page's answers", page.run),
 }

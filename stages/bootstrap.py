@@ -1,7 +1,8 @@
 """Imported first by every stage: this tree's own `src` goes to the head of the path, whatever is installed elsewhere.
 
-It sets the environment for the arithmetic before a library is imported that computes. It also ends the stage when the DVC or the `mnist repro` that started it was killed. Kept to syntax and modules that any
-Python 3 has, since it has to answer when the wrong `python3` runs it.
+It sets the environment for the arithmetic before a library is imported that computes. It also ends the stage when the
+DVC or the `mnist repro` that started it was killed. Kept to syntax and modules that any Python 3 has, since it has to
+answer when the wrong `python3` runs it.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ def main(model: str) -> None:
     parameters = networks.count_parameters(trained.network)
     computed = arithmetic.prove(settings.runtime)
     unproven = operators.unproven(trained, (data, indices)) if computed == "portable" else []
+    if unproven:
+        print(f"note: {model} is not portable: not known to give the same bits everywhere: {', '.join(unproven)}")
     description = card.describe(model, settings, computed, unproven, parameters, indices)
     state = resume.State(description)
     state.restore(trained)

@@ -8,6 +8,11 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from mnist_pipeline import arithmetic
+from mnist_pipeline.params import Runtime
+
+arithmetic.pin(Runtime(arithmetic="portable", device="cpu", threads=1))  # before numpy is imported
+
 import pytest
 import torch
 from filelock import FileLock

@@ -3,6 +3,11 @@
 Write them anew, when they are meant to move, with: python -m tests.golden
 """
 
+if __name__ == "__main__":  # before numpy is imported
+    from mnist_pipeline import arithmetic
+
+    arithmetic.pin()
+
 import os
 import tempfile
 from itertools import islice

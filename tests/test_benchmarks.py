@@ -41,9 +41,9 @@ def test_a_verdict_says_whether_the_figure_meets_its_target(value: float, limits
     assert report.verdict("x", value, **limits) == start
 
 
-def test_the_readme_shows_what_other_instruction_sets_changed() -> None:
+def test_the_readme_shows_what_portable_arithmetic_costs() -> None:
     written = (ROOT / report.RESULTS).read_text(encoding="utf-8")
-    section = written.partition("\n## Other instruction sets\n")[2].partition("\n## ")[0]
+    section = written.partition("\n## Portable arithmetic\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("|")]
     assert len(rows) > 2
     assert "\n".join(rows) in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,9 +15,10 @@ from tests import synthetic
 
 def test_the_card_says_what_the_model_was_made_of(workspace: Path, settings: Params) -> None:
     recipe, indices = settings.recipe("small"), torch.tensor([3, 5, 8])
-    found = card.describe("small", recipe, 7, indices, seed=4, split=settings.split, runtime=settings.runtime)
-    assert (found.model, found.recipe, found.seed, found.parameters) == ("small", recipe, 4, 7)
+    found = card.describe("small", settings, "portable", ["gelu"], 7, indices)
+    assert (found.model, found.recipe, found.seed, found.parameters) == ("small", recipe, settings.seed, 7)
     assert (found.split, found.runtime, found.training_images) == (settings.split, settings.runtime, 3)
+    assert (found.arithmetic, found.bits) == ("portable", "portable but for gelu")
     assert found.training_images_sha256 == dataset.digest(indices)
     assert found.recipe_sha256 == card.digest_recipe(recipe)
     assert found.data_sha256 == {

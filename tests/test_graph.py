@@ -16,7 +16,11 @@ PIPELINES = {
     folder: YAML(typ="safe").load(ROOT / folder / "dvc.yaml")["stages"] for folder in (".", "studies/published")
 }
 STAGES = PIPELINES["."]
-HELPERS = {f"{PACKAGE}/arithmetic.py", f"{PACKAGE}/files.py"}  # they import what the stage has anyway
+HELPERS = {
+    f"{PACKAGE}/arithmetic.py",
+    f"{PACKAGE}/files.py",
+    f"{PACKAGE}/kernels.py",
+}  # they import what the stage has anyway
 CASES = [(folder, stage) for folder, stages in PIPELINES.items() for stage in stages]
 
 

@@ -3,6 +3,9 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
+from mnist_pipeline import pipeline
 from tests import synthetic
 from tests.conftest import MODELS
 from tests.repository import Repository, outcomes
@@ -67,6 +70,19 @@ def test_a_changed_key_reruns_only_its_model_and_the_old_value_is_restored(proje
     assert back == {"train@weak": "restored", "evaluate@weak": "restored", "report": "ran", "publish": "ran"}
     assert project.lock() == lock
     assert project.published() == {"runs": 3, "unfinished": 0, "models": 3, "versions": 3}
+
+
+def test_what_the_run_cache_has_of_another_arithmetic_is_trained_again(
+    project: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it may come with `dvc pull --run-cache` from a machine that has native arithmetic alone."""
+    monkeypatch.chdir(project.path)
+    for stages in ([], ["train@plain"]):
+        shutil.rmtree("models")
+        Path("dvc.lock").unlink()
+        ran = pipeline.repro(1, {}, lambda stage, refused=stages: stage not in refused)  # type: ignore[misc]
+        assert [stage for stage in ran if stage != "publish"] == stages
+    assert project.status() == ""
 
 
 def test_a_new_model_trains_only_itself_and_dvc_repro_books_it_alike(project: Repository, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import git, paths, rebuilding, recording
+from mnist_pipeline import git, machine, paths, rebuilding
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import write_json
 from tests.repository import Repository, environment, outcomes
@@ -28,7 +28,7 @@ def test_every_stage_is_executed_in_the_clone_and_nothing_else_is_touched(
     project: Repository, built: Path, temporary: Path
 ) -> None:
     """Though a run cache that all clones share would restore them, MLflow has another store, and files have changes."""
-    write_json(project.path / paths.RECORDED, {"machine": recording.here(), "core_seconds": {}})
+    write_json(project.path / paths.RECORDED, {"machine": machine.describe(), "core_seconds": {}})
     project.run("dvc", "cache", "dir", "--project", str(built / ".dvc" / "cache"))
     project.commit("Recorded, and one cache for all")
     (project.path / "stages" / "report.py").write_text("broken", encoding="utf-8")

@@ -9,8 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from mnist_pipeline import arithmetic, files, params
-from tests import golden, synthetic
-from tests.repository import ROOT, environment
+from tests import golden, repository, synthetic
+from tests.repository import ROOT, Repository, environment
+from tests.test_arithmetic import OTHERS
 
 SHIPPED = params.load(ROOT / "params.yaml")
 TOLERANCE = 0.05  # where portable arithmetic can't be had, losses drift apart, but slowly
@@ -46,6 +47,35 @@ def test_two_processes_in_two_folders_write_the_same_bytes(workspace: Path, publ
     written = [path.relative_to(other) for part in ("models", "results") for path in (other / part).rglob("*.*")]
     assert len(written) == 5
     assert all((workspace / path).read_bytes() == (other / path).read_bytes() for path in written)
+
+
+@pytest.fixture(scope="session")
+def decimal_comma(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables for a locale in which a half is 0,5; few machines have one, so it is made."""
+    folder = tmp_path_factory.mktemp("locales")
+    made = ["localedef", "-i", "de_DE", "-f", "UTF-8", str(folder / "de_DE.UTF-8")]
+    if subprocess.run(made, check=False, capture_output=True).returncode:
+        pytest.skip("localedef can't make de_DE.UTF-8 here: Debian's package `locales` brings what it needs")
+    variables = {"LC_ALL": "de_DE.UTF-8", "LOCPATH": str(folder)}
+    asked = "import locale; locale.setlocale(locale.LC_ALL, ''); print(locale.localeconv()['decimal_point'])"
+    said = subprocess.check_output([sys.executable, "-c", asked], env=environment(**variables), text=True)
+    assert said == ",\n"
+    return variables
+
+
+@pytest.mark.parametrize(("comma", "umask", "zone"), [(False, "077", "Pacific/Chatham"), (True, "002", "America/Lima")])
+def test_other_surroundings_leave_the_same_lock(
+    built: Path, tmp_path: Path, decimal_comma: dict[str, str], comma: bool, umask: str, zone: str
+) -> None:
+    """Zone, locale, umask, order of hashes, home, threads, kernels, and a folder whose name has a space."""
+    spaced = repository.create(tmp_path / "with a space", Repository(built).params())
+    home = tmp_path / "home"
+    home.mkdir()
+    surroundings = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2") | OTHERS
+    surroundings |= {"TZ": zone, "PYTHONHASHSEED": umask, "HOME": str(home)}
+    surroundings |= decimal_comma if comma else {"LC_ALL": "C"}
+    spaced.run("sh", "-c", f"umask {umask}; exec mnist repro", code=0, **surroundings)
+    assert spaced.lock() == Repository(built).lock()
 
 
 def test_a_stage_without_the_packages_says_what_to_do() -> None:

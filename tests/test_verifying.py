@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file, save_file
 
-from mnist_pipeline import git, originals, paths, recording, verdict, verifying
+from mnist_pipeline import arithmetic, git, machine, originals, paths, verdict, verifying
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import read_json, write_json
 from mnist_pipeline.verdict import Verdict
@@ -23,8 +23,6 @@ WEIGHTS = "models/plain/weights.safetensors"
 def _inside(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a repository to tamper with; `built` stands for the folder where its first commit was rebuilt."""
     monkeypatch.chdir(project.path)
-    for name in recording.SIMULATING:
-        monkeypatch.delenv(name, raising=False)
 
 
 def _compare(project: Repository, built: Path) -> Evidence:
@@ -54,7 +52,6 @@ def _flip_a_bit(project: Repository) -> None:
 
 
 def test_what_was_built_is_what_was_committed_file_by_file(project: Repository, built: Path) -> None:
-    write_json(paths.RECORDED, {"machine": recording.here(), "core_seconds": {}})
     evidence = _compare(project, built)
     assert all(file.equal for file in evidence.files)
     files = {file.path for file in evidence.files}
@@ -203,54 +200,68 @@ def test_former_models_that_dvc_leaves_in_its_lock_are_not_promised(project: Rep
     assert not [stage for stage in originals.at(git.commit_of("HEAD")).stages if "weak" in stage]
 
 
-def _verdict(project: Repository, built: Path, **machine: str) -> Verdict:
-    write_json(paths.RECORDED, {"machine": recording.here() | machine, "core_seconds": {}})
+def _verdict(project: Repository, built: Path, *, asked: str, **recorded: str) -> Verdict:
+    """A commit that asks for this arithmetic and was recorded on such a machine, held against what was built."""
+    project.write_params(project.params() | {"runtime": {"arithmetic": asked, "device": "cpu", "threads": 1}})
+    write_json(paths.RECORDED, {"machine": machine.describe() | recorded, "core_seconds": {}})
     evidence = _compare(project, built)
-    return verdict.of(git.commit_of("HEAD"), evidence)
+    return verdict.of(git.commit_of("HEAD"), Evidence(evidence.files, evidence.accuracies, []))
 
 
-def test_on_the_recorded_machine_every_bit_has_to_agree(project: Repository, built: Path) -> None:
+@pytest.mark.parametrize(("asked", "recorded"), [("native", {}), ("portable", {"processor": "another"})])
+def test_native_bits_agree_on_the_recorded_machine_and_portable_ones_everywhere(
+    project: Repository, built: Path, asked: str, recorded: dict[str, str]
+) -> None:
     _flip_a_bit(project)
-    reached = _verdict(project, built)
+    reached = _verdict(project, built, asked=asked, **recorded)
     said = list(reached.lines())
-    assert "as params.yaml says on any machine: device cpu, threads 1" in said
-    assert "the machine is the one of recorded.json, in all that decides the bits" in said
+    assert "every bit has to agree here: True" in said
     assert any(line.startswith(f"DIFFERENT  {WEIGHTS}: 1 of 22270 values") for line in said)
     with pytest.raises(PipelineError, match=f"every bit has to agree.*\n.*{WEIGHTS}"):
         reached.check()
 
 
-def test_on_another_machine_its_differences_are_said_and_the_tolerance_counts(project: Repository, built: Path) -> None:
+def test_native_bits_of_another_machine_need_not_agree_and_that_is_said(project: Repository, built: Path) -> None:
     _flip_a_bit(project)
-    reached = _verdict(project, built, processor="another", ATEN_CPU_CAPABILITY="avx2")
-    said = "\n".join(reached.lines())
-    assert f"not as recorded: processor: recorded another, here {recording.here()['processor']}" in said
-    assert "not as recorded: ATEN_CPU_CAPABILITY: recorded avx2, here not set" in said
+    reached = _verdict(project, built, asked="native", processor="another")
+    here = machine.describe()["processor"]
+    why = f"the machine is not that of recorded.json: processor {here} instead of another"
+    expected = f"every bit has to agree here: False, since runtime.arithmetic is native, and {why}"
+    assert expected in list(reached.lines())
     assert reached.check().startswith("within the tolerance: ")
 
 
-def test_where_no_machine_was_recorded_the_accuracies_decide_and_that_is_said(project: Repository, built: Path) -> None:
+def test_where_portable_arithmetic_cannot_be_had_the_tolerance_counts(
+    project: Repository, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _flip_a_bit(project)
-    evidence = _compare(project, built)
-    reached = verdict.of(git.commit_of("HEAD"), evidence)
-    said = "\n".join(reached.lines())
-    assert "no machine was recorded: the commit has no recorded.json, so the accuracies decide" in said
-    assert "not as recorded" not in said
-    assert reached.check().startswith("within the tolerance: no machine was recorded, and no accuracy is off")
+    monkeypatch.setattr(arithmetic, "obstacle", lambda _: "this processor lacks avx2")
+    reached = _verdict(project, built, asked="portable", processor="another")
+    assert any("since this processor lacks avx2, and the machine is not that" in line for line in reached.lines())
+    assert reached.check().startswith("within the tolerance: ")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"machine": 3}'])
+def test_the_row_for_the_readme_names_the_machine_and_one_digest(project: Repository, built: Path) -> None:
+    first, again = (_verdict(project, built, asked="portable").row() for _ in range(2))
+    assert first == again
+    assert machine.describe()["processor"] in first
+    _flip_a_bit(project)
+    built_row = _verdict(project, project.path, asked="portable").row()
+    assert built_row.split("|")[:-2] != []
+    assert built_row != first
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"machine": 3}'])
 def test_a_damaged_record_of_the_machine_is_named(content: str, project: Repository) -> None:
     paths.RECORDED.write_text(content, encoding="utf-8")
+    project.write_params(project.params() | {"runtime": {"arithmetic": "native", "device": "cpu", "threads": 1}})
     project.commit("Damaged")
     with pytest.raises(PipelineError, match=r"recorded\.json: "):
         verdict.of(git.commit_of("HEAD"), Evidence([], [], []))
 
 
 def test_the_command_holds_the_folder_itself(project: Repository, built: Path) -> None:
-    """As `make verify-lock` does after `make repro`; exit code 1 where a bit differs on the recorded machine."""
-    write_json(paths.RECORDED, {"machine": recording.here(), "core_seconds": {}})
-    project.commit("Recorded")
+    """As `make verify-lock` does after `make repro`; exit code 1 where a bit differs."""
     shutil.copytree(built / ".mlflow", ".mlflow", ignore=shutil.ignore_patterns("artifacts", "*.db"))
     said = project.run("mnist", "verify-repro", "--here")
     assert "45 of 45 files have the md5 that dvc.lock gives them" in said

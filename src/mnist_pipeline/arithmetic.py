@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import params
+from mnist_pipeline import params, paths
 from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import read_json
 from mnist_pipeline.params import Arithmetic, Runtime
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -24,7 +25,7 @@ PINS = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # oneDNN: convolutions
     "MKL_CBWR": "COMPATIBLE",  # MKL: matrix products; its AVX2 branch is refused on AMD's processors, without a word
     "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",  # numpy's exp, log and the like
-    "OPENBLAS_CORETYPE": "Haswell",  # numpy's matrix products
+    "OPENBLAS_CORETYPE": "Sandybridge",  # numpy's matrix products, and by `kernels` most of torch's
 }
 LOOSE = (  # each of these, if set, changes the bits of one of the libraries as well
     "DNNL_CPU_ISA_HINTS",
@@ -36,7 +37,7 @@ LOOSE = (  # each of these, if set, changes the bits of one of the libraries as 
     "ONEDNN_DEFAULT_FPMATH_MODE",
     "OPENBLAS_L2_SIZE",
 )
-CANARIES = {"numpy": "f4c5989adc35", "torch": "eb2c3aefa781"}
+CANARIES = {"numpy": "536ba570c14c", "torch": "811bdccffd35"}
 
 
 def pin(runtime: Runtime | None = None) -> None:
@@ -45,13 +46,11 @@ def pin(runtime: Runtime | None = None) -> None:
     Where `portable` can't be had, says so in a line. Raises PipelineError when numpy or torch was imported too early.
     """
     runtime = runtime or params.load().runtime
-    why = obstacle(runtime)
-    if runtime.arithmetic == "native":
+    if expected(runtime) == "native":
+        print(notice(runtime), end="", file=sys.stderr)
         return
-    if why is not None:
-        print(f"arithmetic: native instead of portable, since {why}; the bits are this machine's own", file=sys.stderr)
-        return
-    wrong = [name for name, value in PINS.items() if os.environ.get(name) != value]
+    pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)}
+    wrong = [name for name, value in pins.items() if os.environ.get(name) != value]
     wrong += [name for name in LOOSE if name in os.environ]
     early = [name for name in ("numpy", "torch") if name in sys.modules]
     if wrong and early:
@@ -61,7 +60,7 @@ def pin(runtime: Runtime | None = None) -> None:
         )
     for name in LOOSE:
         os.environ.pop(name, None)
-    os.environ.update(PINS)
+    os.environ.update(pins)
 
 
 def obstacle(runtime: Runtime) -> str | None:
@@ -80,15 +79,31 @@ def expected(runtime: Runtime) -> Arithmetic:
     return "portable" if runtime.arithmetic == "portable" and obstacle(runtime) is None else "native"
 
 
+def notice(runtime: Runtime) -> str:
+    """A line on why portable arithmetic, though asked for, can't be had here; else nothing."""
+    why = obstacle(runtime) if runtime.arithmetic == "portable" else None
+    return f"arithmetic: native instead of portable, since {why}; the bits are this machine's own\n" if why else ""
+
+
+def is_that_of(model: str, runtime: Runtime) -> bool:
+    """Whether a model that is here was trained in the arithmetic that this machine would use."""
+    trained: str = read_json(paths.card(model)).get("arithmetic", "native")
+    return trained == expected(runtime)
+
+
 def prove(runtime: Runtime | None = None) -> Arithmetic:
     """The arithmetic that this process computes with. Raises PipelineError when it should be portable and is not."""
     arithmetic = expected(runtime or params.load().runtime)
+    if arithmetic == "portable" and "torch" in sys.modules:
+        from mnist_pipeline import kernels
+
+        kernels.install()
     for library, digest in CANARIES.items() if arithmetic == "portable" else ():
         found = canary(library) if library in sys.modules else digest
         if found != digest:
             raise PipelineError(
-                f"portable arithmetic: {library} computes other bits here: expected a canary of {digest}, found {found}; "
-                "is it the version of requirements.lock (`make setup`), and imported after arithmetic.pin? With "
+                f"portable arithmetic: {library} computes other bits here: expected a canary of {digest}, found {found}"
+                "; is it the version of requirements.lock (`make setup`), and imported after arithmetic.pin? With "
                 "runtime.arithmetic: native in params.yaml the pipeline does without"
             )
     return arithmetic
@@ -114,6 +129,7 @@ def _by_torch(numbers: Any) -> list[Any]:
     matrix = torch.from_numpy(numbers)
     images, weights = matrix[:32].reshape(8, 1, 16, 16), matrix.flatten()[:200].reshape(8, 1, 5, 5)
     convolved = functional.conv2d(images.to(memory_format=torch.channels_last), weights, padding=2)
-    found = [convolved.contiguous(), matrix @ matrix, matrix.sum(dim=1), matrix.softmax(dim=1), matrix.exp()]
+    products = [matrix @ matrix, matrix[:8] @ matrix]  # by numpy and, since it is narrow, by MKL
+    found = [convolved.contiguous(), *products, matrix.sum(dim=1), matrix.softmax(dim=1), matrix.exp()]
     torch.set_num_threads(threads)
     return [part.numpy() for part in found]

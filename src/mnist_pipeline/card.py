@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from pydantic import Field
 from torch import Tensor
 
 from mnist_pipeline import dataset, paths
@@ -13,8 +14,8 @@ from mnist_pipeline.params import Arithmetic, Name, Params, Recipe, Runtime, Sha
 class Card(Strict):
     """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
 
-    `arithmetic` is the one that was used, `runtime.arithmetic` the one that was asked for. `unproven_operators` are those
-    of torch's that the training used and that may give other bits on another processor.
+    `arithmetic` is the one that was used, `runtime.arithmetic` the one that was asked for. `unproven_operators` are
+    those of torch's that the training used and that may give other bits on another processor.
     """
 
     model: Name
@@ -23,7 +24,7 @@ class Card(Strict):
     split: Split
     runtime: Runtime
     arithmetic: Arithmetic = "native"  # models from before it was an input were trained so
-    unproven_operators: list[str] = []
+    unproven_operators: list[str] = Field(default_factory=list)
     parameters: int
     data_sha256: dict[str, Sha256]
     recipe_sha256: Sha256

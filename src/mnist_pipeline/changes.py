@@ -52,13 +52,13 @@ def unbuilt(revision: Revision) -> str:
 
 
 def of_files(before: Revision, after: Revision, models: list[str]) -> str:
-    """A sentence on the files that the stages of these models read and that are others; outputs of stages left out."""
+    """A sentence on the files and versions that these models' stages read and that are others; outputs are left out."""
     if not models or not (before.has(LOCK) and after.has(LOCK)):
         return ""
     locks = before.lock, after.lock
     made = {path for lock in locks for stage in lock.stages for path in lock.outputs(stage)}
     changed = {path for model in models for path, _ in _read(locks[0], model) ^ _read(locks[1], model)} - made
-    why = f"what changed is {', '.join(sorted(changed))}" if changed else "nor any file: another machine, or packages"
+    why = f"what changed is {', '.join(sorted(changed))}" if changed else "nor any file or version: another machine"
     return f"no parameter of {', '.join(models)} changed; {why}"
 
 
@@ -74,7 +74,9 @@ def _is_stale(revision: Revision, model: str) -> bool:
 
 def _read(lock: Lock, model: str) -> set[tuple[str, str]]:
     stages = [lock.stages.get(stage, {}) for stage in lockfile.stages_of(model)]
-    return {(dep["path"], dep["md5"]) for stage in stages for dep in stage.get("deps", [])}
+    files = {(dep["path"], dep["md5"]) for stage in stages for dep in stage.get("deps", [])}
+    others = [values for stage in stages for file, values in stage.get("params", {}).items() if file != PARAMS.name]
+    return files | {(name, str(value)) for values in others for name, value in values.items()}
 
 
 def _at(content: Any, key: str) -> Any:

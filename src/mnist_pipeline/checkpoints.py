@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
-from mnist_pipeline import networks
+from mnist_pipeline import networks, paths
 from mnist_pipeline.card import Card
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import write_json
 
-WEIGHTS, CARD = "weights.safetensors", "model.json"
+WEIGHTS, CARD = "weights.safetensors", paths.card("").name
 OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
 
 

@@ -30,13 +30,19 @@ def repro(
     record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
 ) -> None:
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
-    from mnist_pipeline import paths, pipeline, recording, reporting, store
+    from mnist_pipeline import arithmetic, paths, pipeline, recording, reporting, store
 
     settings = _check_params()
+    print(arithmetic.notice(settings.runtime), end="")
     reporting.check_leftovers(list(settings.models))
     store.forget_stale_receipt()
+
+    def usable(stage: str) -> bool:
+        trained = stage.partition("train@")[2]
+        return not trained or arithmetic.is_that_of(trained, settings.runtime)
+
     began = time.perf_counter()
-    ran = pipeline.repro(jobs or settings.runtime.default_jobs(), recording.seconds())
+    ran = pipeline.repro(jobs or settings.runtime.default_jobs(), recording.seconds(), usable)
     took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
     see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
     print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")

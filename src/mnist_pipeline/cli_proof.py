@@ -31,6 +31,7 @@ def verify_repro(
     reached = verdict.of(promised.commit, evidence)
     print("\n".join(reached.lines()), flush=True)
     print(reached.check())
+    print(f"for the README's table of machines:\n{reached.row()}")
 
 
 def _mention_changes() -> None:

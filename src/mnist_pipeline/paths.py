@@ -52,6 +52,11 @@ def model(name: str) -> Path:
     return MODELS / name
 
 
+def card(name: str) -> Path:
+    """What a model is and what it was trained on."""
+    return model(name) / "model.json"
+
+
 def history(name: str) -> Path:
     return TRAIN / name / "history.csv"
 

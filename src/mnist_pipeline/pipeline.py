@@ -26,16 +26,19 @@ from mnist_pipeline.commands import Commands, Ran
 from mnist_pipeline.errors import FULL, PROTECTED, PipelineError, refusal
 from mnist_pipeline.scheduling import Scheduler, Work
 
+NOTE = "note: "  # begins what a stage wants to be read, though it went well
 
-def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
+
+def repro(jobs: int, expected_seconds: dict[str, float], usable: Callable[[str], bool]) -> dict[str, float]:
     """Bring the pipeline of this folder up to date; returns the core-seconds of each stage that ran.
 
-    Prints one line a stage, and the output of a stage that failed. Raises PipelineError when one did.
+    `usable` says of a stage that was restored from the run cache whether its outputs are good here. Prints one line a
+    stage, its notes, and the output of a stage that failed. Raises PipelineError when one did.
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         with Repo() as repo:
-            pipeline = Pipeline(repo)
+            pipeline = Pipeline(repo, usable)
             with pipeline.commands.stopping(), pipeline.unlocking():
                 undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
     except DvcException as error:
@@ -50,8 +53,8 @@ def repro(jobs: int, expected_seconds: dict[str, float]) -> dict[str, float]:
 class Pipeline(Work[Ran]):
     """The stages of one repository, for the scheduler."""
 
-    def __init__(self, repo: Repo) -> None:
-        self.repo = repo
+    def __init__(self, repo: Repo, usable: Callable[[str], bool]) -> None:
+        self.repo, self.usable = repo, usable
         temporary = Path(repo.tmp_dir)
         with make_lock(str(temporary / RWLOCK_LOCK), repo.tmp_dir):
             leftovers.mend_rwlock(temporary / RWLOCK_FILE)
@@ -90,9 +93,7 @@ class Pipeline(Work[Ran]):
             if missing:
                 raise FileNotFoundError(f"{', '.join(missing)} is not there, but {name} depends on it")
             stage.remove_outs()
-            try:
-                self.repo.stage_cache.restore(stage)
-            except RunCacheNotFoundError:
+            if not self._is_restored(stage):
                 self.inputs[name] = self._inputs(stage)
                 self.locks[name] = self._lock_outputs(stage)
                 self._say()
@@ -101,6 +102,16 @@ class Pipeline(Work[Ran]):
             self._save(stage)
         self._say(f"{name:24} restored from the run cache")
         return None
+
+    def _is_restored(self, stage: Any) -> bool:
+        try:
+            self.repo.stage_cache.restore(stage)
+        except RunCacheNotFoundError:
+            return False
+        if self.usable(stage.addressing):
+            return True
+        stage.remove_outs()
+        return False
 
     def finish(self, name: str, ran: Ran) -> bool:
         """Hash and book what a command left, or show what it printed."""
@@ -116,6 +127,9 @@ class Pipeline(Work[Ran]):
             return self._fail(name, f"after it ran: {_one_line(error)}")
         self.core_seconds[name] = round(ran.core_seconds, 1)
         self._say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
+        for line in ran.output.splitlines():
+            if line.startswith(NOTE):
+                self._say(line)
         return True
 
     def _fail(self, name: str, how: str) -> bool:

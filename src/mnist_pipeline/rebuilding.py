@@ -29,7 +29,8 @@ SECONDS_TO_END = 30.0
 def rebuilt(promised: Originals) -> Iterator[Path]:
     """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing.
 
-    The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP, which end what runs in it. Raises PipelineError when a stage failed, or did not run.
+    The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP, which end what runs in it. Raises
+    PipelineError when a stage failed, or did not run.
     """
     with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()

@@ -4,7 +4,8 @@
 .resume/<model>-<key>/epochs/NN  the model of every epoch, where a study keeps it
 
 The key stands for all that decides the bits: the model's card (data, recipe, seed, split, arithmetic and the rest of
-runtime), the code, the packages' versions, and in native arithmetic the machine. So a state is never taken up by a training that would have come to other weights.
+runtime), the code, the packages' versions, and in native arithmetic the machine. So a state is never taken up by a
+training that would have come to other weights.
 """
 
 import hashlib

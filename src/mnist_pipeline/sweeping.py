@@ -86,9 +86,10 @@ def stages_for(models: list[str]) -> list[str]:
 
 
 def fingerprint(lock: Lock, models: list[str]) -> str:
-    """Seven digits for all that decides the results of these models but `seed`: data, code, parameters, versions, and in
-    native arithmetic the machine."""
-    deciding = {"models": {model: _inputs(lock, model) for model in models}, "computed by": machine.deciding(arithmetic.expected(params.load().runtime))}
+    """Seven digits for all that decides the results of these models but `seed`: data, code, parameters, versions, and
+    in native arithmetic the machine."""
+    computed_by = machine.deciding(arithmetic.expected(params.load().runtime))
+    deciding = {"models": {model: _inputs(lock, model) for model in models}, "computed by": computed_by}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:7]
 
 

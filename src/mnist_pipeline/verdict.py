@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mnist_pipeline import arithmetic, paths, recording
+from mnist_pipeline import arithmetic, lockfile, machine, paths, recording
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.params import Runtime
 from mnist_pipeline.revision import Revision
@@ -26,6 +26,13 @@ class Verdict:
         yield f"every bit has to agree here: {not self.excuse}{f', since {self.excuse}' if self.excuse else ''}"
         if equal < len(files):
             yield from map(str, self.evidence.accuracies)
+
+    def row(self) -> str:
+        """A line for the README's table of real machines."""
+        here = machine.describe()
+        digest = lockfile.digest({file.path: file.found for file in self.evidence.files})[:12]
+        where = f"{here['processor']} | {here['system']}, Python {here['python']}, torch {here['torch']}"
+        return f"| {where} | {len(self.evidence.files)} files | {digest} |"
 
     def check(self) -> str:
         """What holds, in a sentence. Raises PipelineError with all that breaks the promise."""

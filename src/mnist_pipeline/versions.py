@@ -17,7 +17,7 @@ FILE = Path(__file__).resolve().parents[2] / "versions.json"  # beside the sourc
 
 
 def locked(lock: str) -> dict[str, str]:
-    """The version of each deciding package in the text of a requirements.lock. Raises PipelineError unless it is one."""
+    """The version of each deciding package in a requirements.lock. Raises PipelineError unless each has just one."""
     found = {name: re.findall(rf"^{name}==([^ ;\\]+)", lock, flags=re.MULTILINE) for name in DECIDING}
     several = [f"{name}: {', '.join(versions) or 'none'}" for name, versions in found.items() if len(versions) != 1]
     if several:

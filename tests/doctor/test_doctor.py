@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import lockfile, paths, recording
+from mnist_pipeline import lockfile, paths
+from mnist_pipeline.arithmetic import obstacle
 from mnist_pipeline.cli import main
 from mnist_pipeline.doctor import environment, examination, repository
 from mnist_pipeline.doctor.finding import Check, Finding
@@ -72,15 +73,13 @@ def test_more_threads_than_cores_are_worth_a_note() -> None:
     assert environment.threads(Runtime(device="cpu", threads=1024)).state == "note"
 
 
-def test_another_machine_is_told_by_what_differs() -> None:
-    assert environment.machine().state == "note"
-    recording.write({})
-    assert environment.machine().state == "ok"
-    write_json(paths.RECORDED, {"machine": recording.here() | {"torch": "1.0"}})
-    found = environment.machine()
-    assert (found.state, found.found) == ("note", f"torch {version('torch').split('+')[0]} (recorded 1.0)")
-    paths.RECORDED.write_text("{", "utf-8")
-    assert Check("machine", environment.machine)().state == "mend"
+def test_where_bits_need_not_agree_is_worth_a_note() -> None:
+    native = environment.arithmetic(Runtime(arithmetic="native", device="cpu", threads=1))
+    assert (native.state, native.found) == ("note", "native, since runtime.arithmetic says so")
+    cuda = environment.arithmetic(Runtime(device="cuda", threads=1))
+    assert (cuda.state, cuda.found) == ("note", "native, since runtime.device is cuda")
+    portable = Runtime(device="cpu", threads=1)
+    assert environment.arithmetic(portable).state == ("note" if obstacle(portable) else "ok")
 
 
 @pytest.mark.parametrize(("gib", "state"), [(0.5, "mend"), (3, "note"), (100, "ok")])

@@ -1,0 +1,50 @@
+"""What portable arithmetic costs: the whole training of each recipe in both arithmetics, side by side, a core each."""
+
+import os
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from benchmarks import report
+from mnist_pipeline import arithmetic, commands, params, paths, tables
+from mnist_pipeline.errors import PipelineError
+
+LIMIT = 1.3
+STAGE = Path("stages/train.py").resolve()
+TEXT = """Core-seconds of the stage `train`, imports included: the whole training of each recipe in native and in
+portable arithmetic, both at the same time, on a core each. What portable costs are matrix products, for which MKL's
+branch for every processor uses SSE2, and what AVX-512 would have saved."""
+
+
+def run() -> str:
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
+        folders = [_folder(Path(name) / which, which) for which in ("native", "portable")]
+        pairs = {model: list(pool.map(_train, [model] * 2, folders)) for model in params.load().models}
+    pairs["together"] = [sum(seconds) for seconds in zip(*pairs.values(), strict=True)]
+    rows = [
+        {"recipe": model, "native, s": f"{native:.1f}", "portable, s": f"{other:.1f}", "ratio": f"{other / native:.2f}"}
+        for model, (native, other) in pairs.items()
+    ]
+    native, portable = pairs["together"]
+    verdict = report.verdict("all together, portable / native", portable / native, at_most=LIMIT)
+    return "\n\n".join([TEXT, tables.markdown(rows), verdict])
+
+
+def _folder(folder: Path, which: str) -> Path:
+    folder.mkdir()
+    content = YAML(typ="safe").load(paths.PARAMS)
+    content["runtime"]["arithmetic"] = which
+    YAML().dump(content, folder / paths.PARAMS)
+    (folder / "data").symlink_to(Path("data").resolve())
+    return folder
+
+
+def _train(model: str, folder: Path) -> float:
+    environment = {name: value for name, value in os.environ.items() if name not in arithmetic.PINS}
+    ran = commands.Commands(folder / paths.LOGS).run(model, [sys.executable, STAGE, model], cwd=folder, env=environment)
+    if ran.code:
+        raise PipelineError(f"train {model}: {ran.output}")
+    return ran.core_seconds

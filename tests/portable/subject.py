@@ -1,0 +1,42 @@
+"""What is compared, in the process that computes it: prints this processor, digests of operators and of steps as JSON.
+
+Run: python -m tests.portable.subject STEPS [MODEL …], in a folder with params.yaml and data/idx.
+"""
+
+import json
+import platform
+import sys
+from itertools import islice
+
+from mnist_pipeline import arithmetic, params
+
+arithmetic.pin()  # before numpy is imported
+
+from mnist_pipeline import dataset, runtime, training
+from tests.portable import cases, processor
+
+
+def main(count: int, models: list[str]) -> None:
+    settings = params.load()
+    device = runtime.configure(settings.runtime)
+    data = dataset.training_set()
+    images = data, dataset.split(data.labels.numpy(), settings.split)[0]
+    steps = {}
+    for model in models:
+        started = training.start(settings.recipe(model), settings.seed, device)
+        runtime.seed(settings.seed, epoch=1)
+        started.network.train()
+        losses = [loss for loss, _, _ in islice(training.steps(started, images, epoch=1), count)]
+        steps[model] = f"{cases.digest(started.network.state_dict().values())} {losses[-1]}"
+    found = {
+        "processor": processor.describe(),
+        "libc": " ".join(platform.libc_ver()),
+        "canaries": [arithmetic.canary(name) for name in arithmetic.CANARIES],
+        "operators": cases.digests(),
+        "steps": steps,
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

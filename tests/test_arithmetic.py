@@ -1,0 +1,125 @@
+"""Portable arithmetic: set whatever the environment says, proved by a canary, and said where it can't be had."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_pipeline import arithmetic, paths
+from mnist_pipeline.arithmetic import LOOSE, PINS
+from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import write_json
+from mnist_pipeline.params import Runtime
+from tests.repository import environment
+
+PORTABLE = Runtime(arithmetic="portable", device="cpu", threads=1)
+NATIVE = Runtime(arithmetic="native", device="cpu", threads=1)
+CALL = "from mnist_pipeline import arithmetic, params; runtime = params.Runtime(device='cpu', threads=2); "
+OTHERS = {  # other kernels than the pinned ones
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_CBWR": "SSE4_2",
+    "NPY_DISABLE_CPU_FEATURES": "",
+    "OPENBLAS_CORETYPE": "Haswell",
+}
+needs_avx2 = pytest.mark.skipif(
+    arithmetic.obstacle(PORTABLE) is not None, reason=f"portable arithmetic: {arithmetic.obstacle(PORTABLE)}"
+)
+
+
+def _python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", CALL + code]
+    return subprocess.run(command, env=environment(**variables), capture_output=True, text=True, check=False)
+
+
+@needs_avx2
+def test_a_process_computes_the_portable_bits_whatever_its_environment_says() -> None:
+    done = _python(
+        "arithmetic.pin(runtime); import torch; torch.set_num_threads(2); print(arithmetic.prove(runtime))",
+        **dict.fromkeys(LOOSE, "1"),
+        **OTHERS,
+    )
+    assert (done.stdout, done.returncode) == ("portable\n", 0), done.stderr
+
+
+@needs_avx2
+@pytest.mark.parametrize("name", PINS)
+def test_the_canary_notices_each_library_that_computes_otherwise(name: str) -> None:
+    library = "torch" if name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR") else "numpy"
+    done = _python(f"import {library}; arithmetic.prove(runtime)", **PINS | {name: OTHERS[name]})
+    said = f"portable arithmetic: {library} computes other bits here: expected a canary of "
+    disabled_in_vain = name == "NPY_DISABLE_CPU_FEATURES" and "avx512f" not in arithmetic.CPUINFO.read_text("utf-8")
+    assert (said in done.stderr) is not disabled_in_vain
+
+
+@needs_avx2
+def test_a_library_that_was_imported_too_early_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    arithmetic.pin(PORTABLE)
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    with pytest.raises(PipelineError, match=r"numpy and torch was imported before MKL_CBWR could be set; call"):
+        arithmetic.pin(PORTABLE)
+    monkeypatch.setenv("MKL_CBWR", PINS["MKL_CBWR"])
+    monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX")
+    with pytest.raises(PipelineError, match="before MKL_ENABLE_INSTRUCTIONS could be set"):
+        arithmetic.pin(PORTABLE)
+
+
+def test_native_arithmetic_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    arithmetic.pin(NATIVE)
+    assert (arithmetic.prove(NATIVE), arithmetic.notice(NATIVE)) == ("native", "")
+
+
+def test_a_device_or_processor_that_cannot_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cuda = Runtime(arithmetic="portable", device="cuda", threads=1)
+    arithmetic.pin(cuda)
+    said = "arithmetic: native instead of portable, since {}; the bits are this machine's own\n"
+    assert capsys.readouterr().err == said.format("runtime.device is cuda")
+    old = tmp_path / "cpuinfo"
+    old.write_text("processor : 0\nflags\t: sse2 avx fma\nbugs : none\n\nprocessor : 1\n", encoding="utf-8")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(arithmetic, "CPUINFO", old)
+    assert arithmetic.notice(PORTABLE) == said.format("this processor lacks avx2")
+    assert arithmetic.prove(PORTABLE) == "native"
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    assert arithmetic.notice(PORTABLE) == said.format("this is Linux on aarch64, not Linux on x86-64")
+
+
+@pytest.mark.parametrize(("trained", "asked", "same"), [("native", NATIVE, True), ("portable", NATIVE, False)])
+def test_a_model_of_another_arithmetic_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: str, asked: Runtime, same: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json(paths.card("small"), {"arithmetic": trained})
+    assert arithmetic.is_that_of("small", asked) is same
+    write_json(paths.card("small"), {})  # as before there was a choice
+    assert arithmetic.is_that_of("small", asked)
+
+
+@needs_avx2
+def test_roots_are_correctly_rounded_in_every_form() -> None:
+    arithmetic.prove(PORTABLE)
+    values = torch.rand(4097) * 3
+    expected = torch.from_numpy(np.sqrt(values.numpy()))
+    assert torch.equal(values.sqrt(), expected)
+    assert torch.equal(values.clone().sqrt_(), expected)
+    assert torch.equal(torch.sqrt(values, out=torch.empty(0)), expected)
+    assert torch.equal(torch._foreach_sqrt([values])[0], expected)
+    assert torch.equal(values.double().sqrt(), torch.from_numpy(np.sqrt(values.double().numpy())))
+    assert (torch.arange(5).sqrt().dtype, values.bfloat16().sqrt().dtype) == (torch.float32, torch.bfloat16)
+    assert torch.sqrt(torch.tensor(-1.0)).isnan()
+
+
+def test_the_root_keeps_its_gradient_and_its_layout() -> None:
+    values = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    root = values.sqrt()
+    root.sum().backward()
+    assert values.grad is not None
+    assert torch.equal(values.grad, 1 / (2 * root.detach()))
+    assert root.stride() == values.stride()
