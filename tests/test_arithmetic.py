@@ -4,9 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from mnist_pipeline import arithmetic, paths
 from mnist_pipeline.arithmetic import LOOSE, PINS
@@ -100,26 +98,3 @@ def test_a_model_of_another_arithmetic_is_told_apart(
     assert arithmetic.is_that_of("small", asked) is same
     write_json(paths.card("small"), {})  # as before there was a choice
     assert arithmetic.is_that_of("small", asked)
-
-
-@needs_avx2
-def test_roots_are_correctly_rounded_in_every_form() -> None:
-    arithmetic.prove(PORTABLE)
-    values = torch.rand(4097) * 3
-    expected = torch.from_numpy(np.sqrt(values.numpy()))
-    assert torch.equal(values.sqrt(), expected)
-    assert torch.equal(values.clone().sqrt_(), expected)
-    assert torch.equal(torch.sqrt(values, out=torch.empty(0)), expected)
-    assert torch.equal(torch._foreach_sqrt([values])[0], expected)
-    assert torch.equal(values.double().sqrt(), torch.from_numpy(np.sqrt(values.double().numpy())))
-    assert (torch.arange(5).sqrt().dtype, values.bfloat16().sqrt().dtype) == (torch.float32, torch.bfloat16)
-    assert torch.sqrt(torch.tensor(-1.0)).isnan()
-
-
-def test_the_root_keeps_its_gradient_and_its_layout() -> None:
-    values = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
-    root = values.sqrt()
-    root.sum().backward()
-    assert values.grad is not None
-    assert torch.equal(values.grad, 1 / (2 * root.detach()))
-    assert root.stride() == values.stride()

@@ -36,9 +36,14 @@ def test_one_bit_of_one_weight_is_seen() -> None:
 
 def test_a_weight_that_is_no_number_any_more_differs_infinitely_and_one_that_never_was_does_not() -> None:
     nothing = WEIGHTS | {"last": np.full(4, np.nan, np.float32)}
-    assert differences.describe("w.safetensors", save(WEIGHTS), save(nothing)) == "4 of 10 values, by at most inf (in last)"
+    assert (
+        differences.describe("w.safetensors", save(WEIGHTS), save(nothing))
+        == "4 of 10 values, by at most inf (in last)"
+    )
     other = nothing | {"first": WEIGHTS["first"] + 1}
-    assert differences.describe("w.safetensors", save(nothing), save(other)) == "6 of 10 values, by at most 1 (in first)"
+    assert (
+        differences.describe("w.safetensors", save(nothing), save(other)) == "6 of 10 values, by at most 1 (in first)"
+    )
 
 
 def test_tensors_of_another_form_or_name_are_named() -> None:

@@ -87,7 +87,7 @@ def test_what_the_run_cache_has_of_another_arithmetic_is_trained_again(
 
 
 def test_a_new_model_trains_only_itself_and_dvc_repro_books_it_alike(project: Repository, tmp_path: Path) -> None:
-    """Its network uses an operator that may give other bits elsewhere, which is said at once and wherever it is kept."""
+    """Its network uses an operator that may give other bits elsewhere, which is said at once and kept with it."""
     network = project.path / "src" / "mnist_pipeline" / "networks" / "own.py"
     source = (network.parent / "mlp_28.py").read_text(encoding="utf-8")
     network.write_text(source.replace("nn.ReLU()", "nn.GELU()"), encoding="utf-8")
