@@ -88,7 +88,7 @@ ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
 lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --fork-strategy fewest --extra dev --python-version 3.11 \
 	pyproject.toml --output-file requirements.lock
-	PYTHONPATH=src python3 -m mnist_pipeline.versions
+	PYTHONPATH=src $(PYTHON) -m mnist_pipeline.versions
 
 clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume

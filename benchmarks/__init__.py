@@ -1,5 +1,1 @@
-"""Speed, measured in the arithmetic of params.yaml, which is set before numpy is imported."""
-
-from mnist_pipeline import arithmetic
-
-arithmetic.pin()
+"""Speed as ratios: both sides of each are measured in one run, in turns, on the same threads. Run: make bench."""

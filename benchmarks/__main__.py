@@ -3,6 +3,14 @@
 import sys
 import time
 
+from mnist_pipeline import arithmetic
+from mnist_pipeline.errors import PipelineError
+
+try:
+    arithmetic.pin()  # before numpy is imported
+except PipelineError as error:
+    sys.exit(f"error: {error}")
+
 from benchmarks import (
     distance,
     growth,
@@ -15,7 +23,6 @@ from benchmarks import (
     time_to_99,
     training_time,
 )
-from mnist_pipeline.errors import PipelineError
 
 PARTS = {
     "training_time": ("Time to the reported accuracy", training_time.run),

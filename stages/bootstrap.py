@@ -71,7 +71,7 @@ def _prepare() -> None:
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call a stage's main function with the arguments of the command line, once the arithmetic is proved."""
+    """Prove the arithmetic, then call a stage's main function with the arguments of the command line."""
     from mnist_pipeline import arithmetic
 
     _call(arithmetic.prove)

@@ -57,23 +57,30 @@ def test_the_canary_notices_each_library_that_computes_otherwise(name: str) -> N
 def test_a_library_that_was_imported_too_early_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     arithmetic.pin(PORTABLE)
     monkeypatch.setenv("MKL_CBWR", "AVX2")
-    with pytest.raises(PipelineError, match=r"numpy and torch was imported before MKL_CBWR could be set; call"):
+    with pytest.raises(
+        PipelineError, match=r"arithmetic: MKL_CBWR: to be set or unset before numpy and torch is imported"
+    ):
         arithmetic.pin(PORTABLE)
     monkeypatch.setenv("MKL_CBWR", PINS["MKL_CBWR"])
     monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX")
-    with pytest.raises(PipelineError, match="before MKL_ENABLE_INSTRUCTIONS could be set"):
+    with pytest.raises(PipelineError, match="arithmetic: MKL_ENABLE_INSTRUCTIONS: to be set or unset"):
         arithmetic.pin(PORTABLE)
 
 
-def test_native_arithmetic_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MKL_CBWR", "AVX2")
-    arithmetic.pin(NATIVE)
-    assert (arithmetic.prove(NATIVE), arithmetic.notice(NATIVE)) == ("native", "")
+def test_native_arithmetic_has_none_of_the_variables() -> None:
+    native = (
+        "runtime = runtime.model_copy(update={'arithmetic': 'native'}); arithmetic.pin(runtime); import os, numpy; "
+    )
+    asked = native + "print(arithmetic.prove(runtime), *os.environ.keys() & {*arithmetic.PINS, *arithmetic.LOOSE})"
+    done = _python(asked, **PINS | dict.fromkeys(LOOSE, "1"))
+    assert (done.stdout, done.stderr) == ("native\n", "")
 
 
 def test_a_device_or_processor_that_cannot_is_said_in_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for name in (*PINS, "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     cuda = Runtime(arithmetic="portable", device="cuda", threads=1)
     arithmetic.pin(cuda)
     said = "arithmetic: native instead of portable, since {}; the bits are this machine's own\n"
@@ -89,7 +96,9 @@ def test_a_device_or_processor_that_cannot_is_said_in_a_line(
     assert arithmetic.notice(PORTABLE) == said.format("this is Linux on aarch64, not Linux on x86-64")
 
 
-@pytest.mark.parametrize(("trained", "asked", "same"), [("native", NATIVE, True), ("portable", NATIVE, False)])
+@pytest.mark.parametrize(
+    ("trained", "asked", "same"), [("native", NATIVE, True), ("portable", NATIVE, False), ("unproven", NATIVE, False)]
+)
 def test_a_model_of_another_arithmetic_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: str, asked: Runtime, same: bool
 ) -> None:

@@ -18,7 +18,7 @@ def test_the_card_says_what_the_model_was_made_of(workspace: Path, settings: Par
     found = card.describe("small", settings, "portable", ["gelu"], 7, indices)
     assert (found.model, found.recipe, found.seed, found.parameters) == ("small", recipe, settings.seed, 7)
     assert (found.split, found.runtime, found.training_images) == (settings.split, settings.runtime, 3)
-    assert (found.arithmetic, found.bits) == ("portable", "portable but for gelu")
+    assert (found.arithmetic, found.unproven_operators) == ("unproven", ["gelu"])
     assert found.training_images_sha256 == dataset.digest(indices)
     assert found.recipe_sha256 == card.digest_recipe(recipe)
     assert found.data_sha256 == {

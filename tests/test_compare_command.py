@@ -191,7 +191,8 @@ def test_results_for_other_data_and_results_that_dvc_lock_does_not_have_are_name
 
 
 @pytest.mark.parametrize(
-    ("code", "why"), [("1", "what changed is training.py"), ("0", "nor any file or version: another machine")]
+    ("code", "why"),
+    [("1", "what changed is training.py"), ("0", "nor any file or version: was it native?")],
 )
 def test_other_results_of_the_same_parameters_are_explained(code: str, why: str, before: Mnist) -> None:
     _results("a", {5})

@@ -56,6 +56,11 @@ def test_they_are_computed_here_and_not_by_mkl(monkeypatch: pytest.MonkeyPatch) 
     assert (left.double() @ right.double()).dtype == torch.float64
 
 
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        torch.randn(64, 224) @ torch.randn(336, 64)
+
+
 def test_gradients_go_through_them() -> None:
     images, layer = torch.randn(128, 784), torch.nn.Linear(784, 128)
     layer(images.requires_grad_()).sum().backward()

@@ -34,6 +34,15 @@ def test_what_may_differ_elsewhere_is_named() -> None:
     assert operators.unproven(_own(nn.Softplus()), _images()) == ["softplus", "softplus_backward"]
 
 
+class Wide(nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values.double().exp().float()
+
+
+def test_another_type_of_numbers_is_another_operator() -> None:
+    assert "exp of torch.float64" in operators.unproven(_own(Wide()), _images())
+
+
 def test_looking_does_not_train() -> None:
     started = training.start(synthetic.checked_recipe(network="cnn_separable"), 1, CPU)
     before = [tensor.clone() for tensor in started.network.state_dict().values()]

@@ -14,6 +14,7 @@ from mnist_pipeline.files import read_json, write_json
 from mnist_pipeline.verdict import Verdict
 from mnist_pipeline.verifying import Evidence, File
 from tests.repository import Repository
+from tests.test_arithmetic import needs_avx2
 
 METRICS = "metrics/models/plain.json"
 WEIGHTS = "models/plain/weights.safetensors"
@@ -59,7 +60,7 @@ def test_what_was_built_is_what_was_committed_file_by_file(project: Repository, 
     kept = project.run("git", "ls-files", "metrics", "results").split()
     assert set(kept) <= files
     assert evidence.complaints(alike=True) == []
-    assert verdict.of(git.commit_of("HEAD"), evidence).check() == "reproduced: every bit is the committed one"
+    assert verdict.of(git.commit_of("HEAD"), evidence, built).check() == "reproduced: every bit is the committed one"
 
 
 def test_one_bit_of_a_weight_is_found_with_its_size(project: Repository, built: Path) -> None:
@@ -205,10 +206,13 @@ def _verdict(project: Repository, built: Path, *, asked: str, **recorded: str) -
     project.write_params(project.params() | {"runtime": {"arithmetic": asked, "device": "cpu", "threads": 1}})
     write_json(paths.RECORDED, {"machine": machine.describe() | recorded, "core_seconds": {}})
     evidence = _compare(project, built)
-    return verdict.of(git.commit_of("HEAD"), Evidence(evidence.files, evidence.accuracies, []))
+    return verdict.of(git.commit_of("HEAD"), Evidence(evidence.files, evidence.accuracies, []), built)
 
 
-@pytest.mark.parametrize(("asked", "recorded"), [("native", {}), ("portable", {"processor": "another"})])
+@pytest.mark.parametrize(
+    ("asked", "recorded"),
+    [("native", {}), pytest.param("portable", {"processor": "another"}, marks=needs_avx2)],
+)
 def test_native_bits_agree_on_the_recorded_machine_and_portable_ones_everywhere(
     project: Repository, built: Path, asked: str, recorded: dict[str, str]
 ) -> None:
@@ -242,13 +246,19 @@ def test_where_portable_arithmetic_cannot_be_had_the_tolerance_counts(
 
 
 def test_the_row_for_the_readme_names_the_machine_and_one_digest(project: Repository, built: Path) -> None:
-    first, again = (_verdict(project, built, asked="portable").row() for _ in range(2))
-    assert first == again
-    assert machine.describe()["processor"] in first
+    first = _verdict(project, built, asked="portable").row().split(" | ")
+    assert first[0] == f"| {machine.describe()['processor']}"
     _flip_a_bit(project)
-    built_row = _verdict(project, project.path, asked="portable").row()
-    assert built_row.split("|")[:-2] != []
-    assert built_row != first
+    other = _verdict(project, project.path, asked="portable").row().split(" | ")
+    assert (first[:2], first[3]) == (other[:2], other[3])
+    assert first[-1] != other[-1]
+
+
+def test_bits_of_a_model_with_unproven_operators_need_not_agree_elsewhere(project: Repository) -> None:
+    _flip_a_bit(project)
+    project.edit("models/plain/model.json", arithmetic="unproven", unproven_operators=["gelu"])
+    reached = _verdict(project, project.path, asked="portable", processor="another")
+    assert any("since plain: trained with operators that are not known to agree" in line for line in reached.lines())
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"machine": 3}'])
@@ -257,7 +267,7 @@ def test_a_damaged_record_of_the_machine_is_named(content: str, project: Reposit
     project.write_params(project.params() | {"runtime": {"arithmetic": "native", "device": "cpu", "threads": 1}})
     project.commit("Damaged")
     with pytest.raises(PipelineError, match=r"recorded\.json: "):
-        verdict.of(git.commit_of("HEAD"), Evidence([], [], []))
+        verdict.of(git.commit_of("HEAD"), Evidence([], [], []), project.path)
 
 
 def test_the_command_holds_the_folder_itself(project: Repository, built: Path) -> None:

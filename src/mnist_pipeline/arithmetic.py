@@ -27,7 +27,7 @@ PINS = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",  # numpy's exp, log and the like
     "OPENBLAS_CORETYPE": "Sandybridge",  # numpy's matrix products, and by `kernels` most of torch's
 }
-LOOSE = (  # each of these, if set, changes the bits of one of the libraries as well
+LOOSE = (  # each of these, if set, changes the bits of one of the libraries; no arithmetic has them
     "DNNL_CPU_ISA_HINTS",
     "DNNL_DEFAULT_FPMATH_MODE",
     "DNNL_MAX_CPU_ISA",
@@ -46,19 +46,17 @@ def pin(runtime: Runtime | None = None) -> None:
     Where `portable` can't be had, says so in a line. Raises PipelineError when numpy or torch was imported too early.
     """
     runtime = runtime or params.load().runtime
-    if expected(runtime) == "native":
-        print(notice(runtime), end="", file=sys.stderr)
-        return
-    pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)}
-    wrong = [name for name, value in pins.items() if os.environ.get(name) != value]
-    wrong += [name for name in LOOSE if name in os.environ]
-    early = [name for name in ("numpy", "torch") if name in sys.modules]
+    print(notice(runtime), end="", file=sys.stderr)
+    portable = expected(runtime) == "portable"
+    pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if portable else {}
+    wrong = [name for name in (*PINS, *LOOSE, *pins) if os.environ.get(name) != pins.get(name)]
+    early = [name for name in CANARIES if name in sys.modules]
     if wrong and early:
         raise PipelineError(
-            f"portable arithmetic: {' and '.join(early)} was imported before {', '.join(wrong)} could be set; call "
-            "arithmetic.pin first, or set runtime.arithmetic in params.yaml to native"
+            f"{runtime.arithmetic} arithmetic: {', '.join(wrong)}: to be set or unset before {' and '.join(early)} is "
+            "imported; call arithmetic.pin first"
         )
-    for name in LOOSE:
+    for name in wrong:
         os.environ.pop(name, None)
     os.environ.update(pins)
 
@@ -67,7 +65,7 @@ def obstacle(runtime: Runtime) -> str | None:
     """What keeps this machine or that device from computing portable bits; None if nothing does."""
     if runtime.device != "cpu":
         return f"runtime.device is {runtime.device}"
-    if platform.machine() not in ("x86_64", "AMD64") or not CPUINFO.exists():
+    if platform.machine() != "x86_64" or not CPUINFO.exists():
         return f"this is {platform.system()} on {platform.machine()}, not Linux on x86-64"
     flags = CPUINFO.read_text(encoding="utf-8").split("flags", 1)[-1].split("\n", 1)[0].split()
     missing = [name for name in ("avx2", "fma") if name not in flags]
@@ -87,8 +85,8 @@ def notice(runtime: Runtime) -> str:
 
 def is_that_of(model: str, runtime: Runtime) -> bool:
     """Whether a model that is here was trained in the arithmetic that this machine would use."""
-    trained: str = read_json(paths.card(model)).get("arithmetic", "native")
-    return trained == expected(runtime)
+    trained = read_json(paths.card(model)).get("arithmetic", "native")
+    return bool((trained == "native") == (expected(runtime) == "native"))
 
 
 def prove(runtime: Runtime | None = None) -> Arithmetic:
@@ -103,8 +101,8 @@ def prove(runtime: Runtime | None = None) -> Arithmetic:
         if found != digest:
             raise PipelineError(
                 f"portable arithmetic: {library} computes other bits here: expected a canary of {digest}, found {found}"
-                "; is it the version of requirements.lock (`make setup`), and imported after arithmetic.pin? With "
-                "runtime.arithmetic: native in params.yaml the pipeline does without"
+                "; another build of it, LD_PRELOAD or GLIBC_TUNABLES may do that. `make setup` installs the right one; "
+                "runtime.arithmetic: native in params.yaml does without; a new version has a new digest (README)"
             )
     return arithmetic
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -14,8 +15,8 @@ from mnist_pipeline.params import Arithmetic, Name, Params, Recipe, Runtime, Sha
 class Card(Strict):
     """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
 
-    `arithmetic` is the one that was used, `runtime.arithmetic` the one that was asked for. `unproven_operators` are
-    those of torch's that the training used and that may give other bits on another processor.
+    `runtime.arithmetic` is the one that was asked for, `arithmetic` the one that was used: `unproven` is portable but
+    for `unproven_operators`, those of torch's that the training used and that may give other bits elsewhere.
     """
 
     model: Name
@@ -23,19 +24,13 @@ class Card(Strict):
     seed: int
     split: Split
     runtime: Runtime
-    arithmetic: Arithmetic = "native"  # models from before it was an input were trained so
+    arithmetic: Literal["portable", "unproven", "native"] = "native"  # as before there was a choice
     unproven_operators: list[str] = Field(default_factory=list)
     parameters: int
     data_sha256: dict[str, Sha256]
     recipe_sha256: Sha256
     training_images: int
     training_images_sha256: Sha256
-
-    @property
-    def bits(self) -> str:
-        """Where the same inputs give the same bits, in words."""
-        unproven = f" but for {', '.join(self.unproven_operators)}" if self.unproven_operators else ""
-        return f"{self.arithmetic}{unproven}"
 
 
 def describe(
@@ -49,7 +44,7 @@ def describe(
         seed=given.seed,
         split=given.split,
         runtime=given.runtime,
-        arithmetic=arithmetic,
+        arithmetic="unproven" if unproven else arithmetic,
         unproven_operators=unproven,
         parameters=parameters,
         data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},

@@ -58,7 +58,7 @@ def of_files(before: Revision, after: Revision, models: list[str]) -> str:
     locks = before.lock, after.lock
     made = {path for lock in locks for stage in lock.stages for path in lock.outputs(stage)}
     changed = {path for model in models for path, _ in _read(locks[0], model) ^ _read(locks[1], model)} - made
-    why = f"what changed is {', '.join(sorted(changed))}" if changed else "nor any file or version: another machine"
+    why = f"what changed is {', '.join(sorted(changed))}" if changed else "nor any file or version: was it native?"
     return f"no parameter of {', '.join(models)} changed; {why}"
 
 

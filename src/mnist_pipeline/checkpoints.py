@@ -23,7 +23,7 @@ from mnist_pipeline.card import Card
 from mnist_pipeline.errors import PipelineError
 from mnist_pipeline.files import write_json
 
-WEIGHTS, CARD = "weights.safetensors", paths.card("").name
+WEIGHTS, CARD = "weights.safetensors", paths.CARD
 OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
 
 

@@ -22,16 +22,15 @@ def verify_repro(
     promised = originals.at(git.commit_of(revision))
     print(git.ask("show", "--no-patch", "--format=commit %H: %s", promised.commit), flush=True)
     if here:
-        evidence = verifying.compare(promised, Path())
+        reached = verdict.of(promised.commit, verifying.compare(promised, Path()), Path())
     else:
         _mention_changes()
         with rebuilding.rebuilt(promised) as folder:
-            evidence = verifying.compare(promised, folder)
+            reached = verdict.of(promised.commit, verifying.compare(promised, folder), folder)
         print("every stage was executed in a clean clone, which is deleted; nothing was restored")
-    reached = verdict.of(promised.commit, evidence)
     print("\n".join(reached.lines()), flush=True)
+    print(f"for the README's table of machines:\n{reached.row()}", flush=True)
     print(reached.check())
-    print(f"for the README's table of machines:\n{reached.row()}")
 
 
 def _mention_changes() -> None:

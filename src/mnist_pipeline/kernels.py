@@ -65,7 +65,7 @@ def _product_and_sum(bias: Tensor, left: Tensor, right: Tensor, **factors: Any) 
 
 def _is_large(left: Tensor, right: Tensor) -> bool:
     rows, columns = len(left), right.shape[1]
-    floats = left.dtype == right.dtype == torch.float32
+    floats = left.dtype == right.dtype == torch.float32 and left.shape[1] == len(right)
     whole = rows > TILE[0] and rows % TILE[0] == 0 and columns % TILE[1] == 0
     return floats and whole and left.shape[1] >= SMALL[0] and left.numel() * columns >= SMALL[1]
 

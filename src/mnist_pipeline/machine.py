@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 from mnist_pipeline import versions
-from mnist_pipeline.params import Arithmetic
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -17,9 +16,9 @@ def describe() -> dict[str, str]:
     return {"system": system, **_processor(), "python": _python(), **versions.installed()}
 
 
-def deciding(arithmetic: Arithmetic) -> dict[str, str]:
+def deciding(arithmetic: str) -> dict[str, str]:
     """What decides bits besides the inputs that params.yaml has: in portable arithmetic the versions alone."""
-    return describe() if arithmetic == "native" else versions.installed()
+    return versions.installed() if arithmetic == "portable" else describe()
 
 
 def _python() -> str:

@@ -1,11 +1,12 @@
 """Which of torch's operators a training uses, and whether they are known to give the same bits on every processor.
 
-What stands behind the list: the cases of tests/portable, in `make test-portable` on six processors and two C libraries.
+What stands behind the list: the cases of tests/portable and the shipped recipes, by `make test-portable`.
 """
 
 import copy
 from typing import Any
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mnist_pipeline import evaluation, training
@@ -13,8 +14,8 @@ from mnist_pipeline.dataset import Images
 from mnist_pipeline.training import Training
 
 # A kernel may depend on the shape too: only `make test-portable`, which runs the recipes of params.yaml, proves a
-# network. Left out, though common: gelu, mish and softplus, which take functions of the C library, and the next one
-# rounds otherwise; and pow, which with an exponent of 0.5 is a root of MKL's.
+# network. Left out, though common: gelu, mish and softplus, which take functions of the C library (glibc 2.36 and 2.41
+# round otherwise), pow, which with an exponent of 0.5 is a root of MKL's, and norms, which take powers.
 PROVEN = frozenset(
     """
     _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _foreach_add_ _foreach_addcdiv_ _foreach_addcmul_
@@ -27,7 +28,7 @@ PROVEN = frozenset(
     constant_pad_nd conv2d convolution convolution_backward copy_ cos cumsum detach div div_ dropout elu
     elu_backward empty empty_like eq erf exp expand fill_ flatten flip full_like grid_sampler_2d
     grid_sampler_2d_backward gt hardswish hardswish_backward hardtanh hardtanh_backward index index_select
-    leaky_relu leaky_relu_backward lerp_ lift_fresh linalg_vector_norm linear linspace log log1p logical_and_ lt
+    leaky_relu leaky_relu_backward lerp_ lift_fresh linear linspace log log1p logical_and_ lt
     masked_fill masked_fill_ max_pool2d max_pool2d_with_indices max_pool2d_with_indices_backward mean mm mse_loss
     mse_loss_backward mul mul_ native_batch_norm native_batch_norm_backward native_group_norm
     native_group_norm_backward native_layer_norm native_layer_norm_backward neg new_empty new_empty_strided
@@ -41,14 +42,17 @@ PROVEN = frozenset(
 
 
 class Recorder(TorchDispatchMode):
-    """Inside, the names of all operators that torch runs gather in `names`: convolution, mul_ and so on."""
+    """Inside, the names of all operators that torch runs gather in `names`: `mul_`, or `exp of torch.float64`."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(func.overloadpacket.__name__)
+        tensors = [value for value in (*args, *(kwargs or {}).values()) if isinstance(value, torch.Tensor)]
+        others = {str(tensor.dtype) for tensor in tensors if tensor.dtype.is_floating_point or tensor.dtype.is_complex}
+        name = str(func.overloadpacket).removeprefix("aten.")
+        self.names |= {f"{name} of {kind}" for kind in others - {"torch.float32"}} or {name}
         return func(*args, **(kwargs or {}))
 
 

@@ -21,6 +21,7 @@ BEST = SUMMARY / "best.json"
 CURVES = SUMMARY / "curves.csv"
 COMPARISON = SUMMARY / "comparison.png"
 MODELS = Path("models")
+CARD = "model.json"
 TRAIN = Path("results/train")
 TEST = Path("results/test")
 STORE = Path(".mlflow")
@@ -54,7 +55,7 @@ def model(name: str) -> Path:
 
 def card(name: str) -> Path:
     """What a model is and what it was trained on."""
-    return model(name) / "model.json"
+    return model(name) / CARD
 
 
 def history(name: str) -> Path:

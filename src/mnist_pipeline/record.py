@@ -73,7 +73,7 @@ class Record:
 
     @property
     def version_tags(self) -> dict[str, str]:
-        tags = {"model": self.model, "arithmetic": self.card.bits, "candidate": self.candidate}
+        tags = {"model": self.model, "arithmetic": self.card.arithmetic, "candidate": self.candidate}
         tags |= {"parameters": str(self.card.parameters)}
         tags |= {"weights_md5": self.weights_md5, "test_accuracy": repr(self.figures["test_accuracy"])}
         if "validation_accuracy" in self.figures:
@@ -122,7 +122,7 @@ def gather(model: str, lock: Lock) -> Record:
         weights_md5=lockfile.md5(paths.model(model) / checkpoints.WEIGHTS),
         metrics=_metrics(model, figures),
         artifacts=_artifacts(model),
-        tags={"model": model, "arithmetic": card.bits, **_origin()}
+        tags={"model": model, "arithmetic": card.arithmetic, **_origin()}
         | {MD5 + path: md5 for path, md5 in outputs.items()},
     )
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from mnist_pipeline import arithmetic, lockfile, machine, paths, recording
 from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.files import read_json
 from mnist_pipeline.params import Runtime
 from mnist_pipeline.revision import Revision
 from mnist_pipeline.verifying import TOLERANCE, Evidence
@@ -14,6 +16,7 @@ from mnist_pipeline.verifying import TOLERANCE, Evidence
 class Verdict:
     """What was found, and why bits may differ here from those of the commit; None where each has to agree."""
 
+    commit: str
     evidence: Evidence
     excuse: str | None
 
@@ -28,11 +31,11 @@ class Verdict:
             yield from map(str, self.evidence.accuracies)
 
     def row(self) -> str:
-        """A line for the README's table of real machines."""
+        """A line for the README's table of real machines: processor, system, commit, files, and one digest of them."""
         here = machine.describe()
         digest = lockfile.digest({file.path: file.found for file in self.evidence.files})[:12]
         where = f"{here['processor']} | {here['system']}, Python {here['python']}, torch {here['torch']}"
-        return f"| {where} | {len(self.evidence.files)} files | {digest} |"
+        return f"| {where} | {self.commit[:7]} | {len(self.evidence.files)} | {digest} |"
 
     def check(self) -> str:
         """What holds, in a sentence. Raises PipelineError with all that breaks the promise."""
@@ -45,20 +48,24 @@ class Verdict:
         return f"within the tolerance: no accuracy is off by more than {100 * TOLERANCE:g} points"
 
 
-def of(commit: str, evidence: Evidence) -> Verdict:
-    """Hold this machine against what params.yaml and recorded.json of the commit say."""
-    return Verdict(evidence, _excuse(Revision(commit, commit)))
+def of(commit: str, evidence: Evidence, folder: Path) -> Verdict:
+    """Hold this machine, and the models in the folder, against what params.yaml and recorded.json of the commit say."""
+    return Verdict(commit, evidence, _excuse(Revision(commit, commit), folder))
 
 
-def _excuse(revision: Revision) -> str | None:
-    """Portable bits agree wherever they can be computed, native ones on the machine that recorded them."""
+def _excuse(revision: Revision, folder: Path) -> str | None:
+    """Portable bits agree wherever they can be computed, other ones on the machine that recorded them."""
     asked = {"arithmetic": "native"} | revision.params["runtime"]  # as before there was a choice
     runtime = Runtime.model_validate(asked)
-    if arithmetic.expected(runtime) == "portable":
+    cards = [folder / paths.card(model) for model in revision.models]
+    unproven = [card.parent.name for card in cards if card.exists() and read_json(card).get("unproven_operators")]
+    if arithmetic.expected(runtime) == "portable" and not unproven:
         return None
     recorded = revision.json(paths.RECORDED).get("machine", {}) if revision.has(paths.RECORDED) else {}
     if not isinstance(recorded, dict):
         raise PipelineError(f"{revision}: {paths.RECORDED}: expected an object `machine`, found {recorded!r}")
     others = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]
     why = arithmetic.obstacle(runtime) if runtime.arithmetic == "portable" else "runtime.arithmetic is native"
-    return f"{why}, and the machine is not that of {paths.RECORDED}: {', '.join(others)}" if others else None
+    why = why or f"{', '.join(unproven)}: trained with operators that are not known to agree"
+    found = ", ".join(others) if recorded else "none is recorded"
+    return f"{why}, and the machine is not that of {paths.RECORDED}: {found}" if others else None

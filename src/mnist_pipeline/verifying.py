@@ -1,4 +1,4 @@
-"""Hold files that were made anew against what a commit promises: every hash, or on another machine the accuracies."""
+"""Hold files that were made anew against what a commit promises: hashes, or where bits may differ the accuracies."""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Evidence:
     stale: list[str]
 
     def complaints(self, alike: bool) -> list[str]:
-        """What breaks the promise: where the machine is like the recorded one any difference, else only the faults."""
+        """What breaks the promise: where every bit has to agree any difference, else only the faults."""
         unequal = [file for file in self.files if not file.equal]
         broken = [file for file in unequal if alike or file.fault]
         beyond = [accuracy for accuracy in self.accuracies if not accuracy.within]

@@ -62,7 +62,6 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(dim=(0, 2, 3)),
     "variance": lambda x: x.var(dim=(0, 2, 3)),
     "deviation": lambda x: x.std(dim=(0, 2, 3)),
-    "norm": lambda x: x.flatten(1).norm(dim=1),
     "cumulative sum": lambda x: x.flatten(1).cumsum(dim=1),
     "maximum": lambda x: x.amax(dim=(2, 3)),
     "product of matrices": lambda x: x.flatten(2) @ x.flatten(2).transpose(1, 2),

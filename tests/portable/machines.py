@@ -4,11 +4,9 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mnist_pipeline import arithmetic
 from tests.repository import ROOT, environment
 
 EMULATOR = ROOT / ".emulator"
@@ -35,8 +33,9 @@ class Machine:
         command = [*self.before, str(Path(sys.executable).resolve()), *arguments]
         places = [str(ROOT / "src"), str(ROOT), sysconfig.get_path("purelib")]
         variables = environment(PYTHONPATH=os.pathsep.join(places), **self.variables)
-        own = {name: value for name, value in variables.items() if name not in arithmetic.PINS}
-        done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=True, timeout=SECONDS)
+        done = subprocess.run(
+            command, cwd=folder, env=variables, capture_output=True, text=True, check=True, timeout=SECONDS
+        )
         return done.stdout
 
 
@@ -52,11 +51,11 @@ def real_ones() -> list[Machine]:
 
 
 def _as_intel() -> Path:
-    """A library that makes MKL take any processor for one of Intel's."""
-    folder = Path(tempfile.mkdtemp(prefix="as-intel-"))
-    (folder / "as_intel.c").write_text(AS_INTEL, encoding="utf-8")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", "as_intel.so", "as_intel.c"], cwd=folder, check=True)
-    return folder / "as_intel.so"
+    """A library that makes MKL take any processor for one of Intel's; built with a C compiler beside the emulator."""
+    library = EMULATOR / "as_intel.so"
+    command = ["cc", "-shared", "-fPIC", "-x", "c", "-o", str(library), "-"]
+    subprocess.run(command, input=AS_INTEL, text=True, check=True, stderr=subprocess.PIPE)
+    return library
 
 
 EMULATED = [
