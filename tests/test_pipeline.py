@@ -74,6 +74,7 @@ def test_a_changed_key_reruns_only_its_model_and_the_old_value_is_restored(proje
     assert project.published() == {"runs": 3, "unfinished": 0, "models": 3, "versions": 3}
 
 
+@pytest.mark.filterwarnings("ignore:_NoneStep")  # of a package of DVC's
 def test_what_the_run_cache_has_of_another_arithmetic_is_trained_again(
     project: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,7 +84,7 @@ def test_what_the_run_cache_has_of_another_arithmetic_is_trained_again(
         shutil.rmtree("models")
         Path("dvc.lock").unlink()
         ran = pipeline.repro(1, {}, lambda stage, refused=stages: stage not in refused)  # type: ignore[misc]
-        assert [stage for stage in ran if stage != "publish"] == stages
+        assert [stage for stage in ran if stage.startswith("train@")] == stages
     assert project.status() == ""
 
 

@@ -54,7 +54,7 @@ def test_confusion_counts_true_digits_in_rows() -> None:
 
 
 def test_the_surest_mistakes_come_first_and_the_right_ones_not_at_all() -> None:
-    logits, classes = torch.zeros(5, 10), torch.tensor([1, 2, 3, 4, 5])
+    logits, classes = torch.zeros(5, 10), torch.tensor([1, 2, 3, 4, 3])
     logits[range(5), classes] = torch.tensor([1.0, 9.0, 3.0, 2.0, 3.0])
     said = Predictions(logits, torch.tensor([0, 2, 0, 0, 0]))
     assert results.confident_mistakes(said).tolist() == [2, 4, 3, 0]

@@ -20,23 +20,23 @@ PROVEN = frozenset(
     """
     _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _foreach_add_ _foreach_addcdiv_ _foreach_addcmul_
     _foreach_div_ _foreach_lerp_ _foreach_mul_ _foreach_sqrt _fused_adamw_ _fused_sgd_ _local_scalar_dense
-    _log_softmax _log_softmax_backward_data _prelu_kernel _prelu_kernel_backward _record_function_enter_new
-    _record_function_exit _scaled_dot_product_flash_attention_for_cpu
-    _scaled_dot_product_flash_attention_for_cpu_backward _softmax _softmax_backward_data _to_copy _unsafe_view abs
-    add add_ addcdiv_ addcmul_ addmm affine_grid_generator amax arange argmax as_strided as_strided_ avg_pool2d
-    avg_pool2d_backward batch_norm bernoulli_ binary_cross_entropy_with_logits bitwise_not bmm cat clamp clone
-    constant_pad_nd conv2d convolution convolution_backward copy_ cos cumsum detach div div_ dropout elu
-    elu_backward empty empty_like eq erf exp expand fill_ flatten flip full_like grid_sampler_2d
-    grid_sampler_2d_backward gt hardswish hardswish_backward hardtanh hardtanh_backward index index_select
-    leaky_relu leaky_relu_backward lerp_ lift_fresh linear linspace log log1p logical_and_ lt
-    masked_fill masked_fill_ max_pool2d max_pool2d_with_indices max_pool2d_with_indices_backward mean mm mse_loss
-    mse_loss_backward mul mul_ native_batch_norm native_batch_norm_backward native_group_norm
-    native_group_norm_backward native_layer_norm native_layer_norm_backward neg new_empty new_empty_strided
-    new_zeros nll_loss_backward nll_loss_forward normal_ ones ones_like permute rand randn randperm relu relu_
-    scalar_tensor sgn sigmoid sigmoid_backward silu silu_backward sin slice split sqrt squeeze stack std sub sub_
-    sum t tan tanh tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze upsample_bilinear2d
-    upsample_bilinear2d_backward upsample_nearest2d upsample_nearest2d_backward var view where zero_ zeros
-    zeros_like
+    _log_softmax _log_softmax_backward_data _prelu_kernel _prelu_kernel_backward
+    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention_for_cpu_backward _softmax
+    _softmax_backward_data _to_copy _unsafe_view abs add add_ addcdiv_ addcmul_ addmm affine_grid_generator amax
+    arange argmax as_strided as_strided_ avg_pool2d avg_pool2d_backward batch_norm bernoulli_
+    binary_cross_entropy_with_logits bitwise_not bmm cat clamp clone constant_pad_nd conv2d convolution
+    convolution_backward copy_ cos cumsum detach div div_ dropout elu elu_backward empty empty_like eq erf exp
+    expand fill_ flatten flip full_like grid_sampler_2d grid_sampler_2d_backward gt hardswish hardswish_backward
+    hardtanh hardtanh_backward index index_select leaky_relu leaky_relu_backward lerp_ lift_fresh linear linspace
+    log log1p logical_and_ lt masked_fill masked_fill_ max_pool2d max_pool2d_with_indices
+    max_pool2d_with_indices_backward mean mm mse_loss mse_loss_backward mul mul_ native_batch_norm
+    native_batch_norm_backward native_group_norm native_group_norm_backward native_layer_norm
+    native_layer_norm_backward neg new_empty new_empty_strided new_zeros nll_loss_backward nll_loss_forward normal_
+    ones ones_like permute profiler._record_function_enter_new profiler._record_function_exit rand randn randperm
+    relu relu_ scalar_tensor sgn sigmoid sigmoid_backward silu silu_backward sin slice split sqrt squeeze stack std
+    sub sub_ sum t tan tanh tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze
+    upsample_bilinear2d upsample_bilinear2d_backward upsample_nearest2d upsample_nearest2d_backward var view where
+    zero_ zeros zeros_like
     """.split()  # noqa: SIM905
 )
 

@@ -55,17 +55,16 @@ def of(commit: str, evidence: Evidence, folder: Path) -> Verdict:
 
 def _excuse(revision: Revision, folder: Path) -> str | None:
     """Portable bits agree wherever they can be computed, other ones on the machine that recorded them."""
-    asked = {"arithmetic": "native"} | revision.params["runtime"]  # as before there was a choice
-    runtime = Runtime.model_validate(asked)
+    runtime = Runtime.model_validate(revision.params["runtime"])
     cards = [folder / paths.card(model) for model in revision.models]
-    unproven = [card.parent.name for card in cards if card.exists() and read_json(card).get("unproven_operators")]
-    if arithmetic.expected(runtime) == "portable" and not unproven:
+    trained = {card.parent.name: read_json(card).get("arithmetic", "native") for card in cards if card.exists()}
+    others = [f"{model} is {how}" for model, how in trained.items() if how != "portable"]
+    if arithmetic.expected(runtime) == "portable" and not others:
         return None
     recorded = revision.json(paths.RECORDED).get("machine", {}) if revision.has(paths.RECORDED) else {}
     if not isinstance(recorded, dict):
         raise PipelineError(f"{revision}: {paths.RECORDED}: expected an object `machine`, found {recorded!r}")
-    others = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]
-    why = arithmetic.obstacle(runtime) if runtime.arithmetic == "portable" else "runtime.arithmetic is native"
-    why = why or f"{', '.join(unproven)}: trained with operators that are not known to agree"
-    found = ", ".join(others) if recorded else "none is recorded"
-    return f"{why}, and the machine is not that of {paths.RECORDED}: {found}" if others else None
+    differing = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]
+    why = arithmetic.obstacle(runtime) or ", ".join(others) or "runtime.arithmetic is native"
+    found = ", ".join(differing) if recorded else "none is recorded"
+    return f"{why}, and the machine is not that of {paths.RECORDED}: {found}" if differing else None
