@@ -83,12 +83,12 @@ $(PLOTS): $(READY) # a page for `dvc plots` that loads nothing from a network; i
 ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
 	@test -n "$$MLFLOW_TRACKING_URI" || test -e .mlflow/mlflow.db || { echo "nothing is published yet: make repro"; exit 1; }
 	@mlflow ui --host 127.0.0.1 --port $(PORT) \
-	--backend-store-uri "$$(python -c 'from mnist_pipeline import store; print(store.address())')"
+	--backend-store-uri "$$(python -c 'from mnist_pipeline.registry import store; print(store.address())')"
 
 lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --fork-strategy fewest --extra dev --python-version 3.11 \
 	pyproject.toml --output-file requirements.lock
-	PYTHONPATH=src $(PYTHON) -m mnist_pipeline.versions
+	PYTHONPATH=src $(PYTHON) -m mnist_pipeline.arithmetic.packages
 
 clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume

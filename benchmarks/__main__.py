@@ -3,11 +3,11 @@
 import sys
 import time
 
-from mnist_pipeline import arithmetic
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core.errors import PipelineError
 
 try:
-    arithmetic.pin()  # before numpy is imported
+    portable.pin()  # before numpy is imported
 except PipelineError as error:
     sys.exit(f"error: {error}")
 

@@ -11,11 +11,14 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
-from mnist_pipeline import dataset, params, runtime, tables, training
-from mnist_pipeline.augmentation import random_affine
-from mnist_pipeline.dataset import Images
-from mnist_pipeline.params import Recipe
-from mnist_pipeline.training import Training
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import params, tables
+from mnist_pipeline.core.params import Recipe
+from mnist_pipeline.data import dataset
+from mnist_pipeline.data.dataset import Images
+from mnist_pipeline.training import loop
+from mnist_pipeline.training.augmentation import random_affine
+from mnist_pipeline.training.loop import Training
 
 BATCHES, ROUNDS, SIDE = 200, 3, 4096
 CONVOLUTIONAL, MLP = 1.10, 1.35
@@ -55,7 +58,7 @@ def _compare(name: str, recipe: Recipe, images: Images) -> dict[str, Any]:
 
 
 def _start(recipe: Recipe) -> Training:
-    started = training.start(recipe, 1, torch.device("cpu"))
+    started = loop.start(recipe, 1, torch.device("cpu"))
     started.network.train()
     return started
 
@@ -63,7 +66,7 @@ def _start(recipe: Recipe) -> Training:
 def _fit(recipe: Recipe, images: Images) -> float:
     epochs = BATCHES * recipe.batch / len(images[1])
     started = _start(recipe.model_copy(update={"epochs": epochs, "log_every": BATCHES + 1}))
-    return training.fit(started, images, {}).seconds
+    return loop.fit(started, images, {}).seconds
 
 
 def _bare(recipe: Recipe, images: Images) -> float:

@@ -17,7 +17,8 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from benchmarks import report
-from mnist_pipeline import dataset, idx, tables
+from mnist_pipeline.core import tables
+from mnist_pipeline.data import dataset, idx
 
 COUNTS = (60_000, 600_000, 6_000_000)
 GIBIBYTE, LINEAR, ROUNDS = 1 << 30, 1.25, 3

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from benchmarks import report
-from mnist_pipeline import git, params, paths, tables
-from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.files import read_json
+from mnist_pipeline.commits import git
+from mnist_pipeline.core import params, paths, tables
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import read_json
 
 OVERHEAD, FASTER = 1.25, 1.3
 RESULTS = ("dvc.lock", "metrics", "results")

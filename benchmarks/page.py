@@ -16,8 +16,9 @@ import requests
 from PIL import Image, ImageDraw
 
 from benchmarks import report
-from mnist_pipeline import hosting, tables
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.app import hosting
+from mnist_pipeline.core import tables
+from mnist_pipeline.core.errors import PipelineError
 
 ALONE, PHOTOS, CLIENTS, EACH = 300, 100, 50, 20
 MILLISECONDS = 100.0

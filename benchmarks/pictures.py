@@ -9,10 +9,14 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
 from benchmarks import report
-from mnist_pipeline import dataset, paths, pictures, predicting, reporting, tables
-from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.idx import Bytes
-from mnist_pipeline.predicting import Classifier
+from mnist_pipeline.core import paths, tables
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.data import dataset
+from mnist_pipeline.data.idx import Bytes
+from mnist_pipeline.pictures import photos
+from mnist_pipeline.results import leaderboard
+from mnist_pipeline.training import predictor
+from mnist_pipeline.training.predictor import Classifier
 
 Colours = npt.NDArray[np.float64]
 Random = np.random.Generator
@@ -30,7 +34,7 @@ as they are in MNIST."""
 
 
 def run() -> str:
-    classifier = predicting.load(paths.model(reporting.read_best()))
+    classifier = predictor.load(paths.model(leaderboard.read_best()))
     strangers = _strangers(classifier)
     clean, pasted = _pasted(classifier)
     rows = [
@@ -75,7 +79,7 @@ def _read(classifier: Classifier, picture: Image.Image, kind: str) -> int:
     picture.save(file, kind)
     file.seek(0)
     try:
-        pixels = pictures.read(file, "picture").pixels
+        pixels = photos.read(file, "picture").pixels
     except PipelineError:
         return -1
     with torch.inference_mode():

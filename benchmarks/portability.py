@@ -8,8 +8,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from benchmarks import report
-from mnist_pipeline import commands, params, paths, tables
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.core import params, paths, tables
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.pipeline import commands
 
 LIMIT = 1.3
 STAGE = Path("stages/train.py").resolve()

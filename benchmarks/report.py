@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from mnist_pipeline import git, machine
+from mnist_pipeline.arithmetic import machine
+from mnist_pipeline.commits import git
 
 RESULTS = Path("benchmarks/results.md")
 INTRODUCTION = """# Speed, as ratios

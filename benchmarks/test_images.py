@@ -8,10 +8,13 @@ from typing import Any
 import torch
 
 from benchmarks import report, write_ups
-from mnist_pipeline import dataset, evaluation, params, runtime, tables, training
-from mnist_pipeline.dataset import Dataset
-from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.params import Recipe
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import params, tables
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import Recipe
+from mnist_pipeline.data import dataset
+from mnist_pipeline.data.dataset import Dataset
+from mnist_pipeline.training import evaluation, loop
 
 STUDY = Path("studies/published/params.yaml")
 NETWORKS = ("mlp_28", "mlp_128_64", "cnn_avgpool", "cnn_separable", "cnn_5x5")
@@ -43,7 +46,7 @@ def run() -> str:
 
 
 def _compare(name: str, recipe: Recipe, test: Dataset) -> dict[str, Any]:
-    ours = training.start(recipe, 1, torch.device("cpu")).network
+    ours = loop.start(recipe, 1, torch.device("cpu")).network
     theirs = write_ups.network(recipe)
     theirs.load_state_dict(ours.state_dict())
     slow, fast = [], []

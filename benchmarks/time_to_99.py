@@ -8,9 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks import report
-from mnist_pipeline import dataset, evaluation, params, runtime, tables, training
-from mnist_pipeline.dataset import Images
-from mnist_pipeline.params import Scaling
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import params, tables
+from mnist_pipeline.core.params import Scaling
+from mnist_pipeline.data import dataset
+from mnist_pipeline.data.dataset import Images
+from mnist_pipeline.training import evaluation, loop
 
 SEEDS, BATCH, RATE = range(1, 11), 256, 1e-2
 FASTER, ACCURACY = 1.5, 99.0
@@ -29,7 +32,7 @@ def run() -> str:
     theirs, ours = [], []
     for seed in (0, *SEEDS):  # the first pair only warms up
         theirs.append(_speed_study(seed, *scaled, test=(test, test.all()), scaling=recipe.scaling))
-        trained = training.fit(training.start(recipe, seed, device), images, {})
+        trained = loop.fit(loop.start(recipe, seed, device), images, {})
         accuracy = evaluation.predict(trained.network, test, test.all(), recipe.scaling).accuracy
         ours.append((trained.seconds, accuracy))
     theirs, ours = theirs[1:], ours[1:]

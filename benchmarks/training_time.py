@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import report, write_ups
-from mnist_pipeline import dataset, evaluation, params, runtime, tables, training
-from mnist_pipeline.params import Recipe, Runtime
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import params, tables
+from mnist_pipeline.core.params import Recipe, Runtime
+from mnist_pipeline.data import dataset
+from mnist_pipeline.training import evaluation, loop
 
 STUDY = Path("studies/published")
 TARGETS = {"mlp_28": 10, "mlp_128_64": 40, "cnn_avgpool": 40, "cnn_separable": 4, "cnn_5x5": 5}
@@ -49,8 +52,8 @@ def _compare(name: str, published: Recipe, ours: Recipe, reported: float, spec: 
     slices, seconds, accuracies = [], [], []
     epoch = write_ups.train(published, len(SEEDS))
     for seed in SEEDS:
-        trained = training.start(ours, seed, device)
-        training.fit(trained, (data, indices), {"validation": (data, validation)})
+        trained = loop.start(ours, seed, device)
+        loop.fit(trained, (data, indices), {"validation": (data, validation)})
         seconds.append(trained.seconds)
         accuracies.append(evaluation.predict(trained.network, test, test.all(), ours.scaling).accuracy)
         slices.append(next(epoch))

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from mnist_pipeline import networks, paths
-from mnist_pipeline.params import AdamW, Recipe
+from mnist_pipeline import networks
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.params import AdamW, Recipe
 
 NAMES = {
     "train-images-idx3-ubyte": paths.TRAINING_IMAGES,

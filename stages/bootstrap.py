@@ -48,7 +48,7 @@ if "DVC_STAGE" in os.environ:  # not when it was started by hand
 
 def _call(function: Callable[..., object], *arguments: object) -> None:
     """Call it; an error that a user can mend ends the stage with its message and exit code 1."""
-    from mnist_pipeline.errors import PipelineError, refusal
+    from mnist_pipeline.core.errors import PipelineError, refusal
 
     try:
         function(*arguments)
@@ -64,17 +64,17 @@ def _call(function: Callable[..., object], *arguments: object) -> None:
 
 
 def _prepare() -> None:
-    from mnist_pipeline import arithmetic, versions
+    from mnist_pipeline.arithmetic import packages, portable
 
-    versions.check()
-    arithmetic.pin()
+    packages.check()
+    portable.pin()
 
 
 def run(main: Callable[..., None]) -> None:
     """Prove the arithmetic, then call a stage's main function with the arguments of the command line."""
-    from mnist_pipeline import arithmetic
+    from mnist_pipeline.arithmetic import portable
 
-    _call(arithmetic.prove)
+    _call(portable.prove)
     _call(main, *sys.argv[1:])
 
 

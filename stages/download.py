@@ -2,7 +2,8 @@
 
 import bootstrap
 
-from mnist_pipeline import params, paths, sources
+from mnist_pipeline.core import params, paths
+from mnist_pipeline.data import sources
 
 
 def main() -> None:

@@ -2,7 +2,11 @@
 
 import bootstrap
 
-from mnist_pipeline import checkpoints, dataset, evaluation, files, history, params, paths, results, runtime
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import files, params, paths
+from mnist_pipeline.data import dataset
+from mnist_pipeline.results import predictions
+from mnist_pipeline.training import checkpoints, evaluation, history
 
 
 def main(model: str) -> None:
@@ -16,7 +20,7 @@ def main(model: str) -> None:
     on_test = evaluation.predict(network, test, test.all(), scaling)
     on_validation = evaluation.predict(network, training, validation, scaling) if len(validation) else None
     files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, card.parameters))
-    results.write(model, on_test, test.pixels.numpy(), history.read(paths.history(model)), paths.test(model))
+    predictions.write(model, on_test, test.pixels.numpy(), history.read(paths.history(model)), paths.test(model))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import bootstrap
 
-from mnist_pipeline import params
-from mnist_pipeline.tracking import publishing
+from mnist_pipeline.core import params
+from mnist_pipeline.registry import publishing
 
 
 def main() -> None:

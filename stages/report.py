@@ -2,19 +2,20 @@
 
 import bootstrap
 
-from mnist_pipeline import figures, params, paths, reporting
-from mnist_pipeline.files import write_csv, write_json
+from mnist_pipeline.core import params, paths
+from mnist_pipeline.core.files import write_csv, write_json
+from mnist_pipeline.results import leaderboard, plots
 
 
 def main() -> None:
     models = list(params.load().models)
-    table = reporting.read_metrics(models)
-    best = reporting.best(table)
-    write_json(paths.SUMMARY_METRICS, reporting.summary(table, best["model"]))
+    table = leaderboard.read_metrics(models)
+    best = leaderboard.best(table)
+    write_json(paths.SUMMARY_METRICS, leaderboard.summary(table, best["model"]))
     write_json(paths.BEST, best)
-    paths.LEADERBOARD.write_text(reporting.leaderboard(table, best["model"]), encoding="utf-8")
-    write_csv(paths.CURVES, reporting.curves(models))
-    figures.save(figures.comparison(table), paths.COMPARISON)
+    paths.LEADERBOARD.write_text(leaderboard.leaderboard(table, best["model"]), encoding="utf-8")
+    write_csv(paths.CURVES, leaderboard.curves(models))
+    plots.save(plots.comparison(table), paths.COMPARISON)
 
 
 if __name__ == "__main__":

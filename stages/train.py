@@ -2,21 +2,11 @@
 
 import bootstrap
 
-from mnist_pipeline import (
-    arithmetic,
-    card,
-    checkpoints,
-    dataset,
-    files,
-    history,
-    networks,
-    operators,
-    params,
-    paths,
-    resume,
-    runtime,
-    training,
-)
+from mnist_pipeline import networks
+from mnist_pipeline.arithmetic import portable, runtime
+from mnist_pipeline.core import files, params, paths
+from mnist_pipeline.data import dataset
+from mnist_pipeline.training import checkpoints, history, loop, manifest, operators, resume
 
 
 def main(model: str) -> None:
@@ -29,16 +19,16 @@ def main(model: str) -> None:
     if recipe.study is not None:
         test = dataset.test_set()
         scored["test"] = (test, test.all())
-    trained = training.start(recipe, settings.seed, device)
+    trained = loop.start(recipe, settings.seed, device)
     parameters = networks.count_parameters(trained.network)
-    computed = arithmetic.expected(settings.runtime)  # as was proved
+    computed = portable.expected(settings.runtime)  # as was proved
     unproven = operators.unproven(trained, (data, indices)) if computed == "portable" else []
     if unproven:
         print(f"note: {model} is not portable: not known to give the same bits everywhere: {', '.join(unproven)}")
-    description = card.describe(model, settings, computed, unproven, parameters, indices)
+    description = manifest.describe(model, settings, computed, unproven, parameters, indices)
     state = resume.State(description)
     state.restore(trained)
-    training.fit(trained, (data, indices), scored, after_epoch=state.save)
+    loop.fit(trained, (data, indices), scored, after_epoch=state.save)
     history.write(trained.history, paths.history(model))
     checkpoints.save(paths.model(model), trained.network, trained.optimizer, description)
     state.keep_epochs(paths.model(model))

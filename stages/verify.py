@@ -2,8 +2,10 @@
 
 import bootstrap
 
-from mnist_pipeline import figures, params, paths, verification
-from mnist_pipeline.files import write_json
+from mnist_pipeline.core import params, paths
+from mnist_pipeline.core.files import write_json
+from mnist_pipeline.data import verification
+from mnist_pipeline.results import plots
 
 
 def main() -> None:
@@ -14,13 +16,13 @@ def main() -> None:
     training, test = checked["training_images"].values, checked["test_images"].values
     name = settings.data.name
     pictures = {
-        "training-6x10": figures.image_grid(training[:60], 10, f"{name}: the first 60 training images"),
-        "training-10x10": figures.image_grid(training[:100], 10, f"{name}: the first 100 training images"),
-        "test-10x10": figures.image_grid(test[:100], 10, f"{name}: the first 100 test images"),
-        "labels": figures.label_histogram({split: part["labels"] for split, part in summary["splits"].items()}),
+        "training-6x10": plots.image_grid(training[:60], 10, f"{name}: the first 60 training images"),
+        "training-10x10": plots.image_grid(training[:100], 10, f"{name}: the first 100 training images"),
+        "test-10x10": plots.image_grid(test[:100], 10, f"{name}: the first 100 test images"),
+        "labels": plots.label_histogram({split: part["labels"] for split, part in summary["splits"].items()}),
     }
     for picture, figure in pictures.items():
-        figures.save(figure, paths.DATA_PICTURES / f"{picture}.png")
+        plots.save(figure, paths.DATA_PICTURES / f"{picture}.png")
 
 
 if __name__ == "__main__":

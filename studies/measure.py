@@ -1,17 +1,78 @@
-"""Measure the seconds that a study's table shows. Run it in the study's folder, after `dvc repro`."""
+"""Measure the seconds of a study's trainings and test passes, in measured.json. Run it in the study's folder.
+
+No two runs take the same, so no stage writes them: this notes them with the weights that they belong to and the commit,
+and the stage that makes the study's table depends on that file.
+"""
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "stages"))
 
 import bootstrap
 
-from mnist_pipeline import measuring, params
+from mnist_pipeline.arithmetic import machine, runtime
+from mnist_pipeline.commits import git
+from mnist_pipeline.core import params, paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import read_json, sha256_of, write_json
+from mnist_pipeline.core.params import Params
+from mnist_pipeline.data import dataset
+from mnist_pipeline.training import checkpoints, evaluation
+
+MEASURED = Path("measured.json")
+ROUNDS = 3
+
+
+def measure(settings: Params) -> None:
+    """Bring measured.json up to date: models whose weights have not changed since they were measured keep their entry.
+
+    Raises PipelineError when the code has changes that no commit names, or when a model was not trained here.
+    """
+    measured = read_json(MEASURED)["models"]
+    stale = [model for model in settings.models if measured.get(model, {}).get("weights_sha256") != _weights(model)]
+    if not stale:
+        return
+    if git.ask("status", "--porcelain", "--", "../../src", "../../stages", str(paths.PARAMS)):
+        raise PipelineError("src, stages or params.yaml have changes: commit them, since the table names the commit")
+    runtime.configure(settings.runtime)
+    now = {model: _measure(model) for model in stale}
+    models = {model: now.get(model) or measured[model] for model in settings.models}
+    write_json(MEASURED, {"models": models})
+
+
+def _weights(model: str) -> str:
+    return sha256_of(paths.model(model) / checkpoints.WEIGHTS)
+
+
+def _measure(model: str) -> dict[str, Any]:
+    weights, timing = _weights(model), paths.timing(model)
+    trained = read_json(timing) if timing.exists() else {}
+    if trained.get("weights_sha256") != weights:
+        raise PipelineError(
+            f"{timing}: says nothing of these weights, since they were not trained here; train them with: "
+            f"dvc repro --force --single-item train@{model}"
+        )
+    network, card = checkpoints.load(paths.model(model))
+    test = dataset.test_set()
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        evaluation.predict(network, test, test.all(), card.recipe.scaling)
+        seconds.append(time.perf_counter() - began)
+    return {
+        "weights_sha256": weights,
+        "training_seconds": round(trained["training_seconds"], 3),
+        "test_seconds": round(min(seconds), 4),
+        "commit": git.ask("rev-parse", "HEAD"),
+        "machine": machine.describe(),
+    }
 
 
 def main() -> None:
-    measuring.measure(params.load())
+    measure(params.load())
 
 
 if __name__ == "__main__":

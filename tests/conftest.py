@@ -8,16 +8,17 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from mnist_pipeline import arithmetic
-from mnist_pipeline.params import Runtime
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core.params import Runtime
 
-arithmetic.pin(Runtime(arithmetic="portable", device="cpu", threads=1))  # before numpy is imported
+portable.pin(Runtime(arithmetic="portable", device="cpu", threads=1))  # before numpy is imported
 
 import pytest
 import torch
 from filelock import FileLock
 
-from mnist_pipeline import params, verification
+from mnist_pipeline.core import params
+from mnist_pipeline.data import verification
 from tests import repository, synthetic
 from tests.repository import Repository
 

@@ -5,20 +5,24 @@ Write them anew, when they are meant to move, with: python -m tests.golden
 
 import sys
 
-from mnist_pipeline import arithmetic, params
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core import params
 
 if __name__ == "__main__":  # before numpy is imported
-    if arithmetic.expected(params.load().runtime) == "native":
+    if portable.expected(params.load().runtime) == "native":
         sys.exit("error: the golden losses are those of portable arithmetic, which can't be had here")
-    arithmetic.pin()
+    portable.pin()
 
 import os
 import tempfile
 from itertools import islice
 from pathlib import Path
 
-from mnist_pipeline import dataset, files, runtime, training, verification
-from mnist_pipeline.params import Params
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import files
+from mnist_pipeline.core.params import Params
+from mnist_pipeline.data import dataset, verification
+from mnist_pipeline.training import loop
 from tests.repository import ROOT
 
 FILE = ROOT / "tests" / "golden.json"
@@ -36,9 +40,9 @@ def first_losses(data: dataset.Dataset, settings: Params, model: str) -> list[fl
     """The losses of a recipe's first batches, as `train` sees them."""
     recipe, device = settings.recipe(model), runtime.configure(settings.runtime)
     indices, _ = dataset.split(data.labels.numpy(), settings.split)
-    started = training.start(recipe, settings.seed, device)
+    started = loop.start(recipe, settings.seed, device)
     runtime.seed(settings.seed, epoch=1)
-    steps = training.steps(started, (data, indices), epoch=1)
+    steps = loop.steps(started, (data, indices), epoch=1)
     return [loss for loss, _, _ in islice(steps, BATCHES)]
 
 

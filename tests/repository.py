@@ -12,7 +12,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from mnist_pipeline import files, lockfile
+from mnist_pipeline.commits import lockfile
+from mnist_pipeline.core import files
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = (

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-from mnist_pipeline import hosting
-from mnist_pipeline.library import Entry, Library
+from mnist_pipeline.app import hosting
+from mnist_pipeline.app.library import Entry, Library
 from tests import synthetic
 
 CHAMPION, OTHER = 2, 3

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from mnist_pipeline import checkpoints, training
-from mnist_pipeline.card import Card
-from mnist_pipeline.dataset import Dataset
-from mnist_pipeline.idx import Bytes
-from mnist_pipeline.params import Recipe, Runtime, Split
-from mnist_pipeline.training import Training
+from mnist_pipeline.core.params import Recipe, Runtime, Split
+from mnist_pipeline.data.dataset import Dataset
+from mnist_pipeline.data.idx import Bytes
+from mnist_pipeline.training import checkpoints, loop
+from mnist_pipeline.training.loop import Training
+from mnist_pipeline.training.manifest import Card
 
 FILES = {
     "training_images": "train-images-idx3-ubyte.gz",
@@ -113,7 +113,7 @@ def card(trained: Recipe) -> Card:
 def train(folder: Path, count: int = 300, **changes: Any) -> Training:
     """Train on so many images and save the model to `folder`."""
     spec, data = checked_recipe(**changes), dataset(count)
-    trained = training.fit(training.start(spec, seed=1, device=torch.device("cpu")), (data, data.all()), {})
+    trained = loop.fit(loop.start(spec, seed=1, device=torch.device("cpu")), (data, data.all()), {})
     checkpoints.save(folder, trained.network, trained.optimizer, card(spec))
     return trained
 

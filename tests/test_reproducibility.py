@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_pipeline import arithmetic, files, params
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core import files, params
 from tests import golden, repository, synthetic
+from tests.arithmetic.test_portable import OTHERS, needs_avx2
 from tests.repository import ROOT, Repository, environment
-from tests.test_arithmetic import OTHERS, needs_avx2
 
 SHIPPED = params.load(ROOT / "params.yaml")
 TOLERANCE = 0.05  # where portable arithmetic can't be had, losses drift apart, but slowly
@@ -28,7 +29,7 @@ def test_first_losses_are_the_golden_ones(
     settings = golden.shipped()[folder]
     found = golden.first_losses(golden.real_training_set(settings), settings, model)
     expected = files.read_json(golden.FILE)[folder][model]
-    if arithmetic.expected(settings.runtime) == "portable":
+    if portable.expected(settings.runtime) == "portable":
         assert found == expected
     else:
         assert found == pytest.approx(expected, abs=TOLERANCE)

@@ -7,7 +7,8 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Route, expect
 
-from mnist_pipeline import pictures, predicting
+from mnist_pipeline.pictures import photos
+from mnist_pipeline.training import predictor
 from tests import synthetic
 from tests.browser.conftest import Visit
 
@@ -65,7 +66,7 @@ def test_undo_and_clear_take_back_step_by_step(visit: Visit) -> None:
 
 def _expected(built: Path, model: str, seen: torch.Tensor) -> object:
     """The percentages that the library gives for what the network sees, up to the rounding of what the page shows."""
-    shares = predicting.load(built / "models" / model)(seen.round()[None, None])[0]
+    shares = predictor.load(built / "models" / model)(seen.round()[None, None])[0]
     return pytest.approx((100 * shares).tolist(), abs=0.3)
 
 
@@ -86,7 +87,7 @@ def test_another_model_gives_its_own_answer(visit: Visit, built: Path) -> None:
 def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, built: Path, tmp_path: Path) -> None:
     file = tmp_path / "digit.png"
     Image.fromarray(synthetic.digits(1, seed=3)[0][0]).save(file)
-    seen = torch.from_numpy(pictures.read(file, "digit").pixels)
+    seen = torch.from_numpy(photos.read(file, "digit").pixels)
     visit.drop(file.read_bytes(), "digit.png", "image/png")
     assert visit.percents() == _expected(built, "plain", seen)
     visit.stroke(*SEVEN)  # begins a new drawing

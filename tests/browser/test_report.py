@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from mnist_pipeline import paths
-from mnist_pipeline.files import read_json, write_csv, write_json
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.files import read_json, write_csv, write_json
 from tests.repository import Repository
 
 pytestmark = pytest.mark.browser

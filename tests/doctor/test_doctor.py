@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import lockfile, paths
-from mnist_pipeline.arithmetic import obstacle
-from mnist_pipeline.cli import main
+from mnist_pipeline.arithmetic.portable import obstacle
+from mnist_pipeline.cli.main import main
+from mnist_pipeline.commits import lockfile
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.files import write_json
+from mnist_pipeline.core.params import Runtime
 from mnist_pipeline.doctor import environment, examination, repository
 from mnist_pipeline.doctor.finding import Check, Finding
-from mnist_pipeline.files import write_json
-from mnist_pipeline.params import Runtime
 from tests.repository import Repository
 
 OBEDIENT = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import params, paths
+from mnist_pipeline.core import params, paths
 from mnist_pipeline.doctor import reach
 from mnist_pipeline.doctor.finding import Check, Finding
 from tests import mirror

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mnist_pipeline import tables
+from mnist_pipeline.core import tables
 from tests.faults import ledger
 
 Write = Callable[[str, str, ledger.Rows], None]

@@ -12,9 +12,10 @@ from random import Random
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_pipeline import idx, paths, verification
-from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.params import Data
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import Data
+from mnist_pipeline.data import idx, verification
 from tests import synthetic
 from tests.faults import bombs, oracle
 from tests.faults.alone import Memory, alone

@@ -14,9 +14,13 @@ import torch
 from hypothesis import HealthCheck, configuration, given, settings
 from hypothesis import strategies as st
 
-from mnist_pipeline import dataset, networks, optimizers, params, runtime
-from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.params import Params, Recipe
+from mnist_pipeline import networks
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core import params
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import Params, Recipe
+from mnist_pipeline.data import dataset
+from mnist_pipeline.training import optimizers
 from tests.faults.conftest import Write
 from tests.faults.spoiling import GARBAGE, Case, Way, added, deleted, misspelt, replaced, rewritten, text
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import files
+from mnist_pipeline.core import files
 from tests.faults import failing, whole
 from tests.faults.conftest import Write
 from tests.faults.tracking import Server

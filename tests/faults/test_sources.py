@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mnist_pipeline import fetching, sources
-from mnist_pipeline.errors import PipelineError
-from mnist_pipeline.params import Data, Params
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import Data, Params
+from mnist_pipeline.data import sources, transfer
 from tests import synthetic
 from tests.faults import servers
 from tests.faults.conftest import Write
@@ -56,8 +56,8 @@ def _patience(answer: servers.Answer) -> Iterator[None]:
     """Little with those that are slow on purpose; with the others as usual, however busy this machine is."""
     with pytest.MonkeyPatch.context() as patch:
         if "too slow" in BLAMED[answer]:
-            patch.setattr(fetching, "READ_SECONDS", 0.5)
-            patch.setattr(fetching, "SLOWEST", 1 << 20)
+            patch.setattr(transfer, "READ_SECONDS", 0.5)
+            patch.setattr(transfer, "SLOWEST", 1 << 20)
         yield
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from mnist_pipeline import arithmetic, files, params, tables
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core import files, params, tables
 from tests import golden, synthetic
 from tests.portable.machines import EMULATED, Machine, real_ones
 from tests.repository import ROOT
@@ -108,7 +109,7 @@ def _digest(content: dict[str, str]) -> str:
 
 
 def main(*options: str) -> int:
-    why = arithmetic.obstacle(params.load().runtime)
+    why = portable.obstacle(params.load().runtime)
     if why is not None:
         print(f"portable arithmetic can't be had here: {why}")
         return 0

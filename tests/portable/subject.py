@@ -8,11 +8,14 @@ import platform
 import sys
 from itertools import islice
 
-from mnist_pipeline import arithmetic, params
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core import params
 
-arithmetic.pin()  # before numpy is imported
+portable.pin()  # before numpy is imported
 
-from mnist_pipeline import dataset, runtime, training
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.data import dataset
+from mnist_pipeline.training import loop
 from tests.portable import cases, processor
 
 
@@ -23,10 +26,10 @@ def main(count: int, models: list[str]) -> None:
     images = data, dataset.split(data.labels.numpy(), settings.split)[0]
     steps = {}
     for model in models:
-        started = training.start(settings.recipe(model), settings.seed, device)
+        started = loop.start(settings.recipe(model), settings.seed, device)
         runtime.seed(settings.seed, epoch=1)
         started.network.train()
-        losses = [loss for loss, _, _ in islice(training.steps(started, images, epoch=1), count)]
+        losses = [loss for loss, _, _ in islice(loop.steps(started, images, epoch=1), count)]
         steps[model] = f"{cases.digest(started.network.state_dict().values())} {losses[-1]}"
     found = {
         "processor": processor.describe(),

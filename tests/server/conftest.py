@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline import files
+from mnist_pipeline.core import files
 from tests import repository, synthetic
 from tests.repository import Repository
 from tests.server import gate, postgres, tracking_server

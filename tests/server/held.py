@@ -7,7 +7,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
-from mnist_pipeline import files
+from mnist_pipeline.core import files
 from tests.repository import Repository
 
 

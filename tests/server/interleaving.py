@@ -18,10 +18,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import mnist_pipeline.tracking  # noqa: F401 # sets MLflow's switches, which MLflow reads when it is imported
+import mnist_pipeline.registry  # noqa: F401 # sets MLflow's switches, which MLflow reads when it is imported
 
 from mlflow.tracking import MlflowClient  # isort: skip
-from mnist_pipeline import cli
+from mnist_pipeline.cli.main import main as run_command
 
 COLLIDING = (
     "create_experiment",
@@ -98,7 +98,7 @@ def main(folder: str, me: str, other: str, how: str) -> None:
     try:
         arrange(meeting, how)
         sys.argv = ["mnist", "publish"]
-        cli.main()
+        run_command()
     finally:
         meeting.mark("end")
 

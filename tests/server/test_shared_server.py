@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_pipeline import idx
+from mnist_pipeline.data import idx
 from tests.repository import Repository
 from tests.server import held
 from tests.server.tracking_server import TrackingServer

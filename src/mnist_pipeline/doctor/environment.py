@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_pipeline import paths
+from mnist_pipeline.core import paths
 from mnist_pipeline.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-    from mnist_pipeline.params import Runtime
+    from mnist_pipeline.core.params import Runtime
 
 SUPPORTED = (3, 11), (3, 14)  # the oldest and the newest
 LOCK = Path("requirements.lock")
@@ -80,7 +80,7 @@ def programs() -> Finding:
 def device(runtime: "Runtime") -> Finding:
     """torch takes seconds to import; the processor is there without asking it."""
     if runtime.device != "cpu":
-        from mnist_pipeline.runtime import configure
+        from mnist_pipeline.arithmetic.runtime import configure
 
         configure(runtime)
     return Finding("device", "ok", f"runtime.device {runtime.device} is there")
@@ -98,7 +98,7 @@ def threads(runtime: "Runtime") -> Finding:
 
 def arithmetic(runtime: "Runtime") -> Finding:
     """Whether this machine computes the bits of every other one."""
-    from mnist_pipeline.arithmetic import expected, obstacle
+    from mnist_pipeline.arithmetic.portable import expected, obstacle
 
     if expected(runtime) == "portable":
         return Finding("arithmetic", "ok", "portable: every bit of a result has to agree with the committed one")

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.doctor import environment, reach, repository
 from mnist_pipeline.doctor.finding import Check, Finding
-from mnist_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from mnist_pipeline.params import Params
+    from mnist_pipeline.core.params import Params
 
 ASKING, OPENING = 6.0, 9.0  # seconds of patience with sources and with the store, whose library takes some to import
 Looks = dict[str, Callable[[], Finding]]
@@ -79,7 +79,7 @@ class Together:
 def _settings() -> "Params | None":
     """params.yaml if it can be read; that it can't is what another check finds."""
     try:
-        from mnist_pipeline import params
+        from mnist_pipeline.core import params
 
         return params.load()
     except (ImportError, OSError, ValueError, PipelineError):

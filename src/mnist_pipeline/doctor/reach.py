@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mnist_pipeline.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from mnist_pipeline.params import Data
+    from mnist_pipeline.core.params import Data
 
 SECONDS = 4.0
 UNNEEDED = "not needed while another source works"
@@ -26,7 +26,7 @@ def source(data: "Data", place: str) -> Finding:
 def _ask(data: "Data", place: str) -> str:
     import requests
 
-    from mnist_pipeline.sources import root_cause
+    from mnist_pipeline.data.sources import root_cause
 
     (_, file), *_ = data.files
     try:
@@ -42,7 +42,7 @@ def _ask(data: "Data", place: str) -> str:
 
 
 def _look(data: "Data", place: str) -> str:
-    from mnist_pipeline.sources import local_path
+    from mnist_pipeline.data.sources import local_path
 
     folder = local_path(place)
     missing = [file.file for _, file in data.files if not (folder / file.file).is_file()]
@@ -63,7 +63,7 @@ def weigh(found: Iterable[Finding]) -> list[Finding]:
 
 def store(name: str) -> Finding:
     """MLflow's store: whether a database in a file can be written to, and what the registry holds."""
-    from mnist_pipeline import store
+    from mnist_pipeline.registry import store
 
     shown, database = store.shown(store.address()), store.database()
     if not store.exists():
@@ -74,7 +74,7 @@ def store(name: str) -> Finding:
             return Finding(
                 "mlflow store", "mend", f"{shown}: {problem}", "end who uses it, or mend its file and rights"
             )
-    from mnist_pipeline.tracking import connection, relocation, versions
+    from mnist_pipeline.registry import connection, relocation, versions
 
     with connection.onlooker() as client:
         count = len(versions.all_of(client, name))

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mnist_pipeline import paths
+from mnist_pipeline.core import paths
 from mnist_pipeline.doctor.finding import Finding
 
 FREE_GIB = (1.0, 8.0)  # the first for data, models and their copies in DVC's cache; the second for .venv too
@@ -31,8 +31,8 @@ def folder() -> Finding:
 
 
 def git() -> Finding:
-    from mnist_pipeline import git
-    from mnist_pipeline.errors import PipelineError
+    from mnist_pipeline.commits import git
+    from mnist_pipeline.core.errors import PipelineError
 
     try:
         return Finding("git", "ok", git.ask("log", "-1", "--format=%h %s"))
@@ -42,8 +42,8 @@ def git() -> Finding:
 
 def cache() -> Finding:
     """DVC's cache, wherever `dvc config cache.dir` has it."""
-    from mnist_pipeline import dvc_program
-    from mnist_pipeline.errors import PipelineError
+    from mnist_pipeline.core.errors import PipelineError
+    from mnist_pipeline.pipeline import dvc_program
 
     try:
         place = Path(dvc_program.run("cache", "dir"))
@@ -56,8 +56,8 @@ def cache() -> Finding:
 
 
 def params() -> Finding:
-    from mnist_pipeline import params
-    from mnist_pipeline.errors import PipelineError
+    from mnist_pipeline.core import params
+    from mnist_pipeline.core.errors import PipelineError
 
     try:
         settings = params.load()
@@ -68,7 +68,7 @@ def params() -> Finding:
 
 def data() -> Finding:
     """The decompressed files against dvc.lock: those that `verify` held against their digests."""
-    from mnist_pipeline import lockfile
+    from mnist_pipeline.commits import lockfile
 
     if not all(path.exists() for path in paths.IDX_FILES):
         return Finding("data", "note", f"not all of {paths.IDX}/ is there", "make repro downloads it")

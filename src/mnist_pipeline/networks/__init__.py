@@ -4,6 +4,8 @@ Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns l
 ReLU works in place after convolutions: the same bits, a tenth of the time less.
 A new architecture is one new file here and one entry under `models` in params.yaml. The files are imported by name,
 so that a stage depends on its own network's file and on no other.
+
+Stands on core.
 """
 
 from importlib import import_module
@@ -12,7 +14,7 @@ from importlib.util import find_spec
 import torch
 from torch import nn
 
-from mnist_pipeline.errors import PipelineError
+from mnist_pipeline.core.errors import PipelineError
 
 Option = int | float | bool | str
 

@@ -1,0 +1,116 @@
+"""What answers the page of `mnist app`: its files, the list of models, and what a model sees in a picture."""
+
+import asyncio
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRouter
+from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
+from starlette.requests import ClientDisconnect
+
+from mnist_pipeline.app.library import Entry, Library
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.pictures import recognition
+from mnist_pipeline.training.predictor import Classifier
+
+PAGE = Path(__file__).with_name("page")
+LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+routes = APIRouter()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The likeliest digit, ten probabilities, and the 28×28 picture that the network saw: 0 background to 255 ink."""
+
+    digit: int
+    probabilities: list[float]
+    seen: list[list[int]]
+
+
+def application(library: Library) -> FastAPI:
+    """The page and what it asks for, over these models.
+
+    As many pictures are worked on at once as there are cores, each on one thread of torch: more would only take turns,
+    and hold more large photos in memory.
+    """
+    app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
+    app.state.library = library
+    app.state.workers = ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
+    app.exception_handler(RequestValidationError)(_explain)
+    app.include_router(routes)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+@routes.get("/models")
+def models(request: Request) -> list[Entry]:
+    """The registered versions, champion first, then the newest first."""
+    library: Library = request.app.state.library
+    return list(library.entries.values())
+
+
+@routes.post("/predict")
+async def predict(request: Request, version: int | None = None) -> Answer:
+    """What a version, by default the first of `models`, sees in the picture that is the body of the request.
+
+    4xx with the reason: 400 no body, 404 no such version, 413 too large, 415 not sent as a picture, 422 not a picture
+    that can be read, or an empty one; 503 when the model can't be fetched from the registry.
+    """
+    library: Library = request.app.state.library
+    chosen = next(iter(library.entries)) if version is None else version
+    if chosen not in library.entries:
+        raise HTTPException(404, f"version {version} is not registered; restart `mnist app` to see those that are")
+    content = await _body(request)
+    workers = request.app.state.workers
+    return await asyncio.get_running_loop().run_in_executor(workers, _answer, library, chosen, content)
+
+
+async def _body(request: Request) -> bytes:
+    kind = request.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
+    if not kind.startswith("image/") and kind != "application/octet-stream":
+        raise HTTPException(415, f"expected a picture, sent as image/…; found {kind}")
+    content = bytearray()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > LIMIT:
+                raise HTTPException(413, f"expected a picture of at most {LIMIT // 1_000_000} MB, found a larger one")
+    except ClientDisconnect:
+        raise HTTPException(400, "the connection ended before the picture did") from None
+    if not content:
+        raise HTTPException(400, "expected a picture as the body of the request, found nothing")
+    return bytes(content)
+
+
+def _answer(library: Library, version: int, content: bytes) -> Answer:
+    try:
+        classifier = library.classifier(version)
+    except PipelineError as error:
+        raise HTTPException(503, str(error)) from None
+    try:
+        return recognise(classifier, content)
+    except PipelineError as error:
+        raise HTTPException(422, str(error)) from None
+
+
+def recognise(classifier: Classifier, content: bytes) -> Answer:
+    """What a model sees in the file of a picture. Raises PipelineError when it can't be read or is empty."""
+    picture, probabilities = recognition.recognise(classifier, io.BytesIO(content), "picture")
+    seen = picture.pixels.round().astype(int).tolist()
+    return Answer(probabilities.index(max(probabilities)), probabilities, seen)
+
+
+async def _explain(_: Request, error: Exception) -> JSONResponse:
+    """A parameter of the wrong type, in one line instead of FastAPI's list."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 it is the only one that this is registered for
+    causes = [f"{one['loc'][-1]}: {one['msg']}, found {one['input']!r}" for one in error.errors()]
+    return JSONResponse({"detail": "; ".join(causes)}, 422)

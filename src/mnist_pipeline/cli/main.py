@@ -1,0 +1,170 @@
+"""The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_pipeline.cli import compare, doctor, models, proof, report, sweep
+from mnist_pipeline.core.errors import PipelineError, refusal
+
+if TYPE_CHECKING:
+    from mnist_pipeline.core.params import Params
+    from mnist_pipeline.pictures.recognition import Answer
+
+app = typer.Typer(
+    help="A reproducible MNIST pipeline: DVC builds it, MLflow records it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def repro(
+    jobs: Annotated[int | None, typer.Option(min=1, help="Stages at once; default: as many as have cores.")] = None,
+    record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
+) -> None:
+    """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
+    from mnist_pipeline.arithmetic import portable
+    from mnist_pipeline.commits import recording
+    from mnist_pipeline.core import paths
+    from mnist_pipeline.pipeline import repro
+    from mnist_pipeline.registry import store
+    from mnist_pipeline.results import leaderboard
+
+    settings = _check_params()
+    print(portable.notice(settings.runtime), end="")
+    leaderboard.check_leftovers(list(settings.models))
+    store.forget_stale_receipt()
+
+    def usable(stage: str) -> bool:
+        trained = stage.partition("train@")[2]
+        return not trained or portable.is_that_of(trained, settings.runtime)
+
+    began = time.perf_counter()
+    ran = repro.repro(jobs or settings.runtime.default_jobs(), recording.seconds(), usable)
+    took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
+    see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
+    print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")
+    if record:
+        recording.write(ran)
+
+
+@app.command()
+def leaderboard() -> None:
+    """Print the leaderboard that the last `report` wrote."""
+    from mnist_pipeline.core import paths
+
+    if not paths.LEADERBOARD.exists():
+        raise PipelineError(f"{paths.LEADERBOARD}: not found; run `make repro` first")
+    print(paths.LEADERBOARD.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Photos, scans or drawings of one digit each, or folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    model: Annotated[str | None, typer.Option(help="A model's name; default: the best by validation.")] = None,
+    show: Annotated[Path | None, typer.Option(help="A folder for pictures of what the network sees.")] = None,
+) -> None:
+    """Recognise digits with the model that results/summary/best.json names. MLflow is not needed."""
+    from mnist_pipeline.core import paths
+    from mnist_pipeline.pictures import recognition
+    from mnist_pipeline.results import leaderboard
+    from mnist_pipeline.training import predictor
+
+    classifier = predictor.load(paths.model(model or leaderboard.read_best()))
+    answered: list[recognition.Answer] = []
+    refused = 0
+    for answer in recognition.answers(classifier, images):
+        if isinstance(answer, PipelineError):
+            print(f"error: {answer}", file=sys.stderr)
+            refused += 1
+        else:
+            answered.append(answer)
+    if as_json:
+        print(json.dumps([recognition.as_json(answer) for answer in answered], indent=2))
+    elif answered:
+        print(recognition.table(answered))
+    if show:
+        _show(answered, show)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _show(answered: "list[Answer]", folder: Path) -> None:
+    from mnist_pipeline.pictures import explanation
+
+    for path, picture in explanation.show(answered, folder):
+        print(f"{path}: shown in {picture}", file=sys.stderr)
+
+
+@app.command()
+def data(
+    header: Annotated[
+        bool, typer.Option("--header", help="Each field of each file's header, with its meaning.")
+    ] = False,
+) -> None:
+    """What is known about the data: counts, digests and moments, or the headers of the IDX files."""
+    from mnist_pipeline.core import paths
+    from mnist_pipeline.data import idx
+
+    if header:
+        print("\n\n".join(idx.explain(path) for path in paths.IDX_FILES))
+        return
+    if not paths.DATA_METRICS.exists():
+        raise PipelineError(f"{paths.DATA_METRICS}: not found; run `make repro` or `dvc repro verify` first")
+    print(paths.DATA_METRICS.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def publish() -> None:
+    """Put every model into MLflow, as the stage of that name does; what is there already stays as it is."""
+    settings = _check_params()
+    from mnist_pipeline.registry import publishing, store
+
+    publishing.publish(list(settings.models))
+    print(f"published {len(settings.models)} models to {store.shown(store.address())}")
+
+
+def _check_params() -> "Params":
+    """The settings, with every network there: a misspelt one would be found only when its turn to train comes."""
+    from mnist_pipeline.core import params, paths
+
+    settings, folder = params.load(), paths.project() / "src/mnist_pipeline/networks"
+    known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
+    for model, recipe in settings.models.items():
+        if recipe.network not in known:
+            there = ", ".join(known) or f"none in {folder}"
+            raise PipelineError(
+                f"params.yaml: models.{model}.network: found {recipe.network!r}, expected one of {there}"
+            )
+    return settings
+
+
+app.add_typer(models.app)
+app.add_typer(compare.app)
+app.add_typer(doctor.app)
+app.add_typer(report.app)
+app.add_typer(sweep.app)
+app.add_typer(proof.app)
+
+
+def main() -> None:
+    """Entry point: an error that a user can cause ends in its message and exit code 1."""
+    try:
+        app()
+    except PipelineError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        explained = refusal(error)
+        if explained is None:
+            raise
+        sys.exit(f"error: {explained}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

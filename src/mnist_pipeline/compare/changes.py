@@ -1,0 +1,94 @@
+"""What changed between two revisions: params.yaml key by key, and the files that the stages read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_pipeline.commits import lockfile
+from mnist_pipeline.commits.lockfile import LOCK, Lock
+from mnist_pipeline.commits.revision import Revision
+from mnist_pipeline.core.paths import PARAMS
+from mnist_pipeline.core.tables import ABSENT
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key such as `optimizer.learning_rate` with both of its values; None where it is not there."""
+
+    key: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.key} {_shown(self.before)} → {_shown(self.after)}"
+
+
+def between(before: Any, after: Any) -> list[Change]:
+    """The keys whose values differ, in the order of the second, then those that only the first has."""
+    old, new = flat(before), flat(after)
+    keys = [*new, *(key for key in old if key not in new)]
+    return [Change(key, old.get(key), new.get(key)) for key in keys if _value(old, key) != _value(new, key)]
+
+
+def flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots; lists and all else are values."""
+    if not isinstance(content, dict) or not content:
+        return {prefix: content} if prefix else {}
+    joined = {f"{prefix}.{key}" if prefix else str(key): value for key, value in content.items()}
+    return {key: value for name, inner in joined.items() for key, value in flat(inner, name).items()}
+
+
+def unbuilt(revision: Revision) -> str:
+    """A sentence on models whose results are not those of params.yaml and dvc.lock; empty when there are none."""
+    if not revision.has(LOCK):
+        return f"{revision}: has no {LOCK}, so nothing tells whether its results are those of its params.yaml"
+    absent = [model for model in revision.models if not revision.lock.stages.keys() >= set(_behind(model))]
+    stale = [model for model in revision.models if model not in absent and _is_stale(revision, model)]
+    if not (absent or stale):
+        return ""
+    found = {"trained with other values than its params.yaml has": stale, f"not in its {LOCK}": absent}
+    said = [f"{what}: {', '.join(models)}" for what, models in found.items() if models]
+    advice = "run `make repro` first" if revision.commit is None else "it was committed without `make repro`"
+    return f"{revision}: {'; '.join([*said, advice])}"
+
+
+def of_files(before: Revision, after: Revision, models: list[str]) -> str:
+    """A sentence on the files and versions that these models' stages read and that are others; outputs are left out."""
+    if not models or not (before.has(LOCK) and after.has(LOCK)):
+        return ""
+    locks = before.lock, after.lock
+    made = {path for lock in locks for stage in lock.stages for path in lock.outputs(stage)}
+    changed = {path for model in models for path, _ in _read(locks[0], model) ^ _read(locks[1], model)} - made
+    why = f"what changed is {', '.join(sorted(changed))}" if changed else "nor any file or version: was it native?"
+    return f"no parameter of {', '.join(models)} changed; {why}"
+
+
+def _behind(model: str) -> tuple[str, ...]:
+    """The stages whose parameters decide a model's results: `verify` has those of the data and of the split."""
+    return "verify", *lockfile.stages_of(model)
+
+
+def _is_stale(revision: Revision, model: str) -> bool:
+    recorded = [revision.lock.stages[stage].get("params", {}).get(PARAMS.name, {}) for stage in _behind(model)]
+    return any(_at(revision.params, key) != value for values in recorded for key, value in values.items())
+
+
+def _read(lock: Lock, model: str) -> set[tuple[str, str]]:
+    stages = [lock.stages.get(stage, {}) for stage in lockfile.stages_of(model)]
+    files = {(dep["path"], dep["md5"]) for stage in stages for dep in stage.get("deps", [])}
+    others = [values for stage in stages for file, values in stage.get("params", {}).items() if file != PARAMS.name]
+    return files | {(name, str(value)) for values in others for name, value in values.items()}
+
+
+def _at(content: Any, key: str) -> Any:
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
+def _value(values: dict[str, Any], key: str) -> tuple[bool, str]:
+    """Equal for values that a file would show alike: 1, 1.0 and true are three."""
+    return key in values, repr(values.get(key))
+
+
+def _shown(value: Any) -> str:
+    return ABSENT if value is None else str(value)

@@ -1,0 +1,165 @@
+"""Two revisions model by model: what one has wrong that the other has right, whether that is chance, what changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from scipy.stats import binomtest
+
+from mnist_pipeline.commits.revision import Revision
+from mnist_pipeline.compare import changes
+from mnist_pipeline.compare.changes import Change
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How many images only the second has wrong (`gained`) or only the first (`lost`), and the exact McNemar p-value.
+
+    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+    """
+
+    gained: int
+    lost: int
+    p_value: float
+
+
+def pair(before: pd.DataFrame, after: pd.DataFrame) -> Paired:
+    """Hold two tables of `index`, `label` and `predicted`, a row an image, against each other.
+
+    The p-value (0–1) is two-sided: how often a fair coin, thrown for each image that only one of them has wrong, splits
+    them at least as unevenly. Raises PipelineError unless both are for the same images with the same labels.
+    """
+    same = ["index", "label"]
+    if not before[same].reset_index(drop=True).equals(after[same].reset_index(drop=True)):
+        raise PipelineError(
+            f"predictions: the first are for {len(before)} images, the second for {len(after)}, and their indices or "
+            "labels differ: predictions for other data can't be paired"
+        )
+    wrong_before = (before["predicted"] != before["label"]).to_numpy()
+    wrong_after = (after["predicted"] != after["label"]).to_numpy()
+    gained, lost = int((wrong_after & ~wrong_before).sum()), int((wrong_before & ~wrong_after).sum())
+    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return Paired(gained, lost, p_value)
+
+
+FIGURES = ("test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_errors")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model: its metrics in both revisions (None where it was not evaluated), and what changed in its recipe.
+
+    `refusal` says why its predictions are not paired, or is empty.
+    """
+
+    model: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    paired: Paired | None
+    refusal: str
+    recipe: list[Change]
+
+    @property
+    def points(self) -> float | None:
+        """Change of test accuracy in points (-100 to 100); None where the two are not of the same images."""
+        if self.paired is None or self.before is None or self.after is None:
+            return None
+        return 100 * float(self.after["test_accuracy"] - self.before["test_accuracy"])
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything of the model is another; loss and calibration move with the least change of its weights."""
+        return bool(self.recipe) or self.paired is None or self.before != self.after
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row a model, in the order of the second revision; `shared` is what changed in params.yaml for all of them."""
+
+    before: Revision
+    after: Revision
+    rows: list[Row]
+    shared: list[Change]
+    notes: list[str]
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.shared) or any(row.differs for row in self.rows)
+
+
+def compare(before: Revision, after: Revision) -> Comparison:
+    """Compare two revisions. Raises PipelineError when one has no results, or files that are damaged."""
+    for revision in (before, after):
+        if not revision.models:
+            raise PipelineError(
+                f"{revision}: no model of its params.yaml has results ({paths.MODEL_METRICS}); name a commit that has, "
+                "or run `make repro`"
+            )
+    data = _other_data(before, after)
+    rows = [_row(model, before, after, data) for model in dict.fromkeys([*after.models, *before.models])]
+    shared = changes.between(_shared(before), _shared(after))
+    unexplained = [row.model for row in rows if row.before and row.after and row.before != row.after and not row.recipe]
+    code = "" if shared else changes.of_files(before, after, unexplained)
+    notes = [changes.unbuilt(before), changes.unbuilt(after), code]
+    return Comparison(before, after, rows, shared, [note for note in notes if note])
+
+
+def _other_data(before: Revision, after: Revision) -> str:
+    """Why no predictions may be paired; empty when both revisions' test files are the same, as far as they say."""
+    old, new = _test_files(before), _test_files(after)
+    if not old or not new or old == new:
+        return ""
+    return f"other test data: {paths.DATA_METRICS} of {before} and {after} name other test files"
+
+
+def _test_files(revision: Revision) -> dict[str, str]:
+    """SHA-256 of the decompressed test files, which is what says that images are the same."""
+    if not revision.has(paths.DATA_METRICS):
+        return {}
+    try:
+        files = revision.json(paths.DATA_METRICS).get("files", {})
+        return {name: file["idx_sha256"] for name, file in files.items() if name.startswith("test_")}
+    except (KeyError, TypeError, AttributeError):
+        expected = "expected `idx_sha256` for each of `files`, found no such key"
+        raise PipelineError(f"{revision}: {paths.DATA_METRICS}: {expected}; `make repro` makes it anew") from None
+
+
+def _shared(revision: Revision) -> dict[str, Any]:
+    return {key: value for key, value in revision.params.items() if key != "models"}
+
+
+def _row(model: str, before: Revision, after: Revision, other_data: str) -> Row:
+    old, new = _metrics(before, model), _metrics(after, model)
+    if old is None or new is None:
+        return Row(model, old, new, None, f"only {before if new is None else after} has results", [])
+    recipe = changes.between(before.params["models"][model], after.params["models"][model])
+    if other_data:
+        return Row(model, old, new, None, other_data, recipe)
+    try:
+        paired = pair(_predictions(before, model, old), _predictions(after, model, new))
+    except PipelineError as error:
+        return Row(model, old, new, None, str(error), recipe)
+    return Row(model, old, new, paired, "", recipe)
+
+
+def _metrics(revision: Revision, model: str) -> dict[str, Any] | None:
+    if model not in revision.models:
+        return None
+    found = revision.metrics(model)
+    missing = [key for key in FIGURES if key not in found]
+    if missing:
+        raise PipelineError(f"{revision}: {paths.metrics(model)}: expected {', '.join(missing)}, found no such key")
+    return found
+
+
+def _predictions(revision: Revision, model: str, metrics: dict[str, Any]) -> pd.DataFrame:
+    found = revision.predictions(model)
+    wrong = int((found["predicted"] != found["label"]).sum())
+    if wrong != metrics["test_errors"]:
+        raise PipelineError(
+            f"{revision}: its predictions have {wrong} errors, {paths.metrics(model)} says {metrics['test_errors']}: "
+            "they are not of one evaluation"
+        )
+    return found

@@ -1,0 +1,200 @@
+"""params.yaml as strict, frozen models: whatever is read from here is known to be valid."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mnist_pipeline.core import paths, yaml_reader
+from mnist_pipeline.core.errors import PipelineError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a file's name too
+Images = Annotated[int, Field(gt=0, lt=2**32)]  # as many as the format can count
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Arithmetic = Literal["portable", "native"]
+
+
+class Strict(BaseModel):
+    """No unknown key, no conversion of types, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class DataFile(Strict):
+    """One published `.gz` file; what is left out is not checked but recorded."""
+
+    file: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]+\.gz$", max_length=200)]
+    bytes: int | None = Field(None, gt=0)
+    sha256: Sha256 | None = None
+    idx_sha256: Sha256 | None = None
+
+
+class DataFiles(Strict):
+    training_images: DataFile
+    training_labels: DataFile
+    test_images: DataFile
+    test_labels: DataFile
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        roles: dict[str, str] = {}
+        for role, file in self:
+            other = roles.setdefault(file.file, role)
+            if other != role:
+                raise ValueError(f"four files, but data.files.{other}.file and data.files.{role}.file are the same")
+        return self
+
+
+class Data(Strict):
+    """A data set in MNIST's format: its files, how many images they hold, and where to get them, best source first."""
+
+    name: Name
+    training: Images
+    test: Images
+    sources: list[Annotated[str, Field(pattern=r"^[^\x00-\x20][^\x00-\x1f]*$")]] = Field(min_length=1)
+    files: DataFiles
+
+
+class Split(Strict):
+    """Validation images drawn from the training files by a seed of their own;
+
+    0 keeps all for training; then `report` refuses, since nothing can be chosen.
+    """
+
+    seed: int = Field(ge=0)
+    validation: int = Field(ge=0)
+
+
+class Runtime(Strict):
+    """Arithmetic, device and threads; all three decide the bits of a result."""
+
+    arithmetic: Arithmetic = "portable"
+    device: Literal["cpu", "cuda", "mps"]
+    threads: int = Field(ge=1, le=1024)
+
+    def default_jobs(self) -> int:
+        """How many stages run at once: as many as have cores for their threads; one where they share an accelerator."""
+        affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+        return max(1, cores // self.threads) if self.device == "cpu" else 1
+
+
+class Scaling(Strict):
+    """Pixels from 0–255 become (pixel / 255 - mean) / std."""
+
+    mean: float
+    std: float = Field(gt=0)
+
+
+class AdamW(Strict):
+    """Adam with decoupled weight decay; with none, which is the default, it is Adam itself."""
+
+    name: Literal["adamw"]
+    learning_rate: float = Field(gt=0)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class SGD(Strict):
+    name: Literal["sgd"]
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(0.0, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_nesterov(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Constant(Strict):
+    name: Literal["constant"]
+
+
+class OneCycle(Strict):
+    """Times the learning rate: linear from `start` to 1 over the share `warmup` of all batches, then to `end`."""
+
+    name: Literal["one_cycle"]
+    warmup: Fraction = 0.3
+    start: Fraction = 0.1
+    end: Fraction = 0.0
+
+
+class Affine(Strict):
+    """Limits of a random affine map: degrees, share of the width, share of the size, degrees."""
+
+    rotation: float = Field(0.0, ge=0, le=180)
+    translation: Fraction = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
+
+
+class Study(Strict):
+    """For `studies/` alone: what write-ups do and no recipe of ours should. The test images are scored every epoch.
+
+    `keep_epochs` keeps the model of every epoch; `double_softmax` puts a softmax before a loss that applies one itself.
+    """
+
+    keep_epochs: bool = False
+    double_softmax: bool = False
+
+
+class Recipe(Strict):
+    """One entry under `models`: a network and how it is trained. Of a last epoch only a part may be left: 1.5."""
+
+    network: Name
+    options: dict[str, int | float | bool | str] = {}
+    scaling: Scaling
+    augmentation: Affine | None = None
+    optimizer: Annotated[AdamW | SGD, Field(discriminator="name")]
+    schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch: int = Field(gt=0)
+    epochs: float = Field(gt=0, le=1e6)
+    log_every: int = Field(gt=0)
+    study: Study | None = None
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    seed: int = Field(ge=0)
+    split: Split
+    runtime: Runtime
+    data: Data
+    models: dict[Name, Recipe] = Field(min_length=1)
+
+    def recipe(self, model: str) -> Recipe:
+        """The recipe of one model. Raises PipelineError for a name that is not under `models`."""
+        if model not in self.models:
+            raise PipelineError(f"params.yaml: no models.{model}; there are {', '.join(self.models)}")
+        return self.models[model]
+
+
+def load(path: Path = paths.PARAMS) -> Params:
+    """Read and check params.yaml. Raises PipelineError that names the key, its value and the nearest right key."""
+    return parse(yaml_reader.read(path), str(path))
+
+
+def parse(content: Any, where: str) -> Params:
+    """Check what a YAML reader returned. Raises PipelineError, one clause for each wrong key."""
+    try:
+        parsed = Params.model_validate(content)
+    except ValidationError as error:
+        known = {name for model in Strict.__subclasses__() for name in model.model_fields}
+        raise PipelineError(f"{where}: {yaml_reader.explain(error, content, known)}") from None
+    _check_study(parsed, where)
+    return parsed
+
+
+def _check_study(parsed: Params, where: str) -> None:
+    studied = [f"models.{name}.study" for name, recipe in parsed.models.items() if recipe.study is not None]
+    if studied and parsed.split.validation:
+        raise PipelineError(
+            f"{where}: {', '.join(studied)}: scores the test images while training, so nothing may be chosen: expected "
+            f"split.validation 0, found {parsed.split.validation}; remove it, or set that"
+        )

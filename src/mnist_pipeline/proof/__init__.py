@@ -1,0 +1,4 @@
+"""A commit rebuilt, and what came out held against what it promises.
+
+Stands on core, arithmetic and commits.
+"""

@@ -1,0 +1,117 @@
+"""Rebuild a commit in a clean clone in a temporary folder: every stage executed, nothing restored, nothing left behind.
+
+The clone holds this one commit, with a DVC cache and an MLflow store of its own; its stages run its own `src` in the
+Python environment that is active now.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mnist_pipeline.commits import git, lockfile
+from mnist_pipeline.commits.originals import Originals
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import read_json, write_json
+
+MNIST = (sys.executable, "-c", "from mnist_pipeline.cli.main import main; main()")
+DVC = (sys.executable, "-m", "dvc")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ALIEN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH")  # what leads to another repository, store or source
+SECONDS_TO_END = 30.0
+
+
+@contextmanager
+def rebuilt(promised: Originals) -> Iterator[Path]:
+    """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing.
+
+    The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP, which end what runs in it. Raises
+    PipelineError when a stage failed, or did not run.
+    """
+    with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
+        temporary = Path(name).resolve()
+        folder = clone(promised.commit, temporary / "clone")
+        source = folder / os.path.relpath(paths.project() / "src")
+        environment = _environment(temporary, source)
+        (temporary / "tmp").mkdir()
+        _run([*DVC, "cache", "dir", "--quiet", "--local", str(temporary / "cache")], folder, environment)
+        _forget(folder)
+        if _run([*MNIST, "repro", "--record"], folder, environment):
+            raise PipelineError(f"{promised.commit}: its rebuild failed; what the stage printed is above")
+        check_executed(folder, promised.stages)
+        yield folder
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Inside, the first request to end becomes KeyboardInterrupt; further ones do not disturb the cleaning up."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # as under nohup
+
+    def interrupt(*_: object) -> None:
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in heeded:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
+def clone(commit: str, target: Path) -> Path:
+    """Check out one commit, also one that no branch leads to or of a shallow clone; the folder that answers to ours."""
+    top = git.ask("rev-parse", "--show-toplevel")
+    target.mkdir()
+    git.ask_in(target, "init", "--quiet")
+    git.ask_in(target, "fetch", "--quiet", "--depth", "1", top, commit)
+    git.ask_in(target, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+    return target / git.ask("rev-parse", "--show-prefix")
+
+
+def _environment(temporary: Path, source: Path) -> dict[str, str]:
+    """Ours, without what leads out of the clone, and with this Python as `python3`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ALIEN)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    own = {"PATH": path, "PYTHONPATH": str(source), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return kept | own | {"DVC_SITE_CACHE_DIR": str(temporary / "site"), "TMPDIR": str(temporary / "tmp")}
+
+
+def _forget(folder: Path) -> None:
+    """Without dvc.lock every stage runs; without a recorded machine `--record` notes those that did and no other."""
+    (folder / lockfile.LOCK).unlink(missing_ok=True)
+    record = folder / paths.RECORDED
+    if record.exists():
+        write_json(record, read_json(record) | {"machine": {}})
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
+    """Run to the end and return the exit code; when we are interrupted, nothing of it runs on."""
+    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)  # Ctrl-C comes from here
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(SECONDS_TO_END)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+
+
+def check_executed(folder: Path, promised: list[str]) -> None:
+    """Raises PipelineError unless all promised stages ran in a clone, and all that its dvc.lock has."""
+    ran = read_json(folder / paths.RECORDED)["core_seconds"]
+    stages = dict.fromkeys([*promised, *lockfile.load(folder / lockfile.LOCK).stages])
+    missing = [stage for stage in stages if stage not in ran]
+    if missing:
+        raise PipelineError(f"{', '.join(missing)}: expected to run in the clone, but did not; so nothing is proved")

@@ -1,0 +1,71 @@
+"""Where MLflow's store is, and whether what was published there last is still what `publish` would leave.
+
+Nothing here needs MLflow, so that `mnist repro` can look before it runs anything.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import read_json, write_json
+
+SQLITE = "sqlite:///"
+
+
+def address() -> str:
+    """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite(paths.root() / paths.DATABASE)
+
+
+def sqlite(file: Path) -> str:
+    """The address of an SQLite database, also in a folder whose name holds what means something in an address."""
+    return SQLITE + str(file).replace("%", "%25").replace("?", "%3F")
+
+
+def database() -> Path | None:
+    """The file of a store that is an SQLite database."""
+    if not address().startswith(SQLITE):
+        return None
+    return Path(unquote(address().removeprefix(SQLITE).partition("?")[0])).resolve()
+
+
+def exists() -> bool:
+    """Whether there is a store to ask: a server, or a database that somebody published to."""
+    file = database()
+    return file is None or file.exists()
+
+
+def shown(uri: str) -> str:
+    """An address without the credentials that may stand in it."""
+    parts = urlsplit(uri)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")
+    return urlunsplit(bare) if "@" in parts.netloc or parts.query else uri
+
+
+def experiment() -> str | None:
+    """The name of the DVC experiment that runs this, if one does."""
+    return os.environ.get("DVC_EXP_NAME")
+
+
+def leave_receipt(contents: dict[str, str]) -> None:
+    """Write the receipt, which DVC hashes, and beside it where it went, which depends on this machine."""
+    write_json(paths.RECEIPT, contents)
+    write_json(paths.PUBLISHED_TO, {"address": shown(address()), "experiment": experiment()})
+
+
+def forget_stale_receipt() -> None:
+    """Delete a receipt that no longer holds, so that `publish` runs again.
+
+    That is when the store is gone, when its address is another one, or when an experiment published, which could not
+    become champion.
+    """
+    if not paths.RECEIPT.exists():
+        return
+    try:
+        published_to = read_json(paths.PUBLISHED_TO)
+    except PipelineError:
+        published_to = None
+    if published_to != {"address": shown(address()), "experiment": None} or not exists():
+        paths.RECEIPT.unlink()

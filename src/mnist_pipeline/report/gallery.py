@@ -1,0 +1,58 @@
+"""The test images that models got wrong: which they are, and all of them in one picture."""
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.files import sha256_of
+from mnist_pipeline.data import idx
+
+COLUMNS = 40
+
+
+def confusion(predictions: pd.DataFrame) -> list[list[int]]:
+    """Counts, ten rows of ten: rows the true digit, columns the predicted one."""
+    digits = range(idx.CLASSES)
+    counts = pd.crosstab(predictions["label"], predictions["predicted"]).reindex(digits, columns=digits, fill_value=0)
+    rows: list[list[int]] = counts.to_numpy().tolist()
+    return rows
+
+
+def mistakes(predictions: pd.DataFrame) -> list[list[int]]:
+    """Index, true digit and predicted digit of each wrong prediction, by index."""
+    wrong = predictions[predictions["label"] != predictions["predicted"]]
+    rows: list[list[int]] = wrong[["index", "label", "predicted"]].sort_values("index").to_numpy().tolist()
+    return rows
+
+
+def why_not(data: dict[str, Any] | None) -> str | None:
+    """Why the images in data/idx can't be shown for results on this data (metrics/data.json); None when they can."""
+    if not paths.TEST_IMAGES.exists():
+        return f"{paths.TEST_IMAGES} is not here. Run make repro, then make report again."
+    expected = data["files"]["test_images"]["idx_sha256"] if data else None
+    if expected == sha256_of(paths.TEST_IMAGES):
+        return None
+    return (
+        f"{paths.TEST_IMAGES} holds other images than those that this revision was tested on"
+        f" ({paths.DATA_METRICS}: SHA-256 {expected or 'unknown'})."
+    )
+
+
+def sprite(indices: Iterable[int]) -> bytes:
+    """One grey PNG with these test images, row by row, COLUMNS in a row, 28 × 28 pixels each; ink is black.
+
+    Raises PipelineError when the file of test images is missing or damaged.
+    """
+    chosen = list(indices)
+    rows = -(-len(chosen) // COLUMNS) or 1
+    tiles = np.full((rows * COLUMNS, idx.SIZE, idx.SIZE), 255, dtype=np.uint8)
+    tiles[: len(chosen)] = 255 - idx.read(paths.TEST_IMAGES)[chosen]
+    grid = tiles.reshape(rows, COLUMNS, idx.SIZE, idx.SIZE).swapaxes(1, 2).reshape(rows * idx.SIZE, -1)
+    packed = io.BytesIO()
+    Image.fromarray(grid).save(packed, "PNG", optimize=True)
+    return packed.getvalue()

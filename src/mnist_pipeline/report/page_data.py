@@ -1,0 +1,185 @@
+"""What the offline report shows, from one revision or two side by side; and the folder that it becomes."""
+
+import json
+import math
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from mnist_pipeline.commits import lockfile, provenance
+from mnist_pipeline.commits.revision import Revision
+from mnist_pipeline.compare import comparison
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.report import gallery, vega
+
+FOLDER = Path("report")
+INDEX = "index.html"
+MARK = "<title>Report – mnist-pipeline</title>"  # in every report's index.html
+BESIDE = ".new-"  # ignored by Git
+PAGE = Path(__file__).with_name("page")
+CHARTS = {  # column of a history: title, whether its axis is logarithmic, format of its values
+    "batch_loss": ("Training loss of a batch", True, ".4f"),
+    "training_loss": ("Training loss", True, ".4f"),
+    "validation_loss": ("Validation loss", True, ".4f"),
+    "training_accuracy": ("Training accuracy", False, ".2%"),
+    "validation_accuracy": ("Validation accuracy", False, ".2%"),
+}
+Content = dict[str, Any]
+
+
+def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
+    """Make the folder anew and return its index.html, which opens from disk and asks no network.
+
+    The same revisions and data give the same bytes. An earlier report stays until the new one is whole. Raises
+    PipelineError when a revision has no results, or when the folder is something else than a report.
+    """
+    _check_replaceable(folder)
+    content = gather(revisions)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{BESIDE}{folder.name}-", dir=folder.parent) as beside:
+        new = Path(beside) / "new"
+        _fill(new, content)
+        if folder.exists():
+            folder.rename(Path(beside) / "old")
+        new.rename(folder)
+    return folder / INDEX
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to delete what no earlier call wrote."""
+    if folder.is_symlink() or (folder.exists() and MARK not in _text(folder / INDEX)):
+        raise PipelineError(
+            f"{folder}: expected a folder that `mnist report` wrote, or none; move it away, then repeat"
+        )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _fill(folder: Path, content: Content) -> None:
+    folder.mkdir()
+    for picture in content["pictures"]["files"]:
+        shutil.copyfile(paths.DATA_PICTURES / picture, folder / picture)
+    if content["sprite"]["indices"]:
+        (folder / "mistakes.png").write_bytes(gallery.sprite(content["sprite"]["indices"]))
+    (folder / "vega.js").write_text(vega.scripts(), encoding="utf-8")
+    for path in (*PAGE.glob("*.css"), *PAGE.glob("*.js")):
+        shutil.copyfile(path, folder / path.name)
+    page = (PAGE / INDEX).read_text(encoding="utf-8")
+    (folder / INDEX).write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
+
+
+def embedded(content: Content) -> str:
+    """JSON that no browser takes for the end of the script that it stands in, whatever names it holds.
+
+    Infinities and NaN, which JSON has not, are null.
+    """
+    text = json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def gather(revisions: list[Revision]) -> Content:
+    """Everything that the page shows, as JSON can hold it. Raises PipelineError when a revision has no results."""
+    names = [revision.name for revision in revisions]
+    if len(set(names)) < len(names):
+        raise PipelineError(f"{names[0]}: there is nothing to see side by side in one and the same revision")
+    sides = [_side(revision) for revision in revisions]
+    models = list(dict.fromkeys(model for revision in revisions for model in revision.models))
+    return {
+        "models": models,
+        "sides": sides,
+        "comparison": _comparison(*revisions) if len(revisions) > 1 else None,
+        "charts": {
+            column: vega.curve(column, title, models, names, logarithmic=logarithmic, text=text)
+            for column, (title, logarithmic, text) in CHARTS.items()
+        },
+        "curves": [row for revision in revisions for row in _curves(revision)],
+        "sprite": {"columns": gallery.COLUMNS, "indices": _shown(sides)},
+        "pictures": _pictures(sides),
+    }
+
+
+def _side(revision: Revision) -> Content:
+    models = revision.models
+    if not models:
+        raise PipelineError(
+            f"{revision.name}: no model of params.yaml was evaluated; make repro does that, or name another revision"
+        )
+    predictions, refusals = _predictions(revision)
+    data = revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None
+    return provenance.of(revision) | {
+        "outputs": provenance.outputs(revision),
+        "metrics": {model: revision.metrics(model) for model in models},
+        "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
+        "confusion": {model: gallery.confusion(table) for model, table in predictions.items()},
+        "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
+        "refusals": refusals,
+        "data": data,
+        "no_images": gallery.why_not(data),
+    }
+
+
+def _predictions(revision: Revision) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """The predictions of each model that has them; of the others, why not."""
+    found: dict[str, pd.DataFrame] = {}
+    refusals: dict[str, str] = {}
+    for model in revision.models:
+        try:
+            found[model] = revision.predictions(model)
+        except PipelineError as error:
+            refusals[model] = str(error)
+    return found, refusals
+
+
+def _comparison(before: Revision, after: Revision) -> Content:
+    """What changed for each model and for all of them, and the notes on it."""
+    found = comparison.compare(before, after)
+    rows = [
+        {
+            "model": row.model,
+            "points": row.points,
+            "paired": asdict(row.paired) if row.paired else None,
+            "refusal": row.refusal,
+            "recipe": [str(change) for change in row.recipe],
+        }
+        for row in found.rows
+    ]
+    return {"rows": rows, "shared": [str(change) for change in found.shared], "notes": found.notes}
+
+
+def _curves(revision: Revision) -> list[Content]:
+    """The histories of all models under one another; what a row does not have is left out."""
+    rows: list[Content] = []
+    for model in revision.models:
+        history = revision.history(model)
+        names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
+        for row in history.reindex(columns=["images_seen", "epoch", *CHARTS]).to_dict("records"):
+            rows.append(names | {str(column): value for column, value in row.items() if pd.notna(value)})
+    return rows
+
+
+def _shown(sides: list[Content]) -> list[int]:
+    """The test images that some model of a side got wrong, where the images are those of the side."""
+    known = [side for side in sides if side["no_images"] is None]
+    return sorted({row[0] for side in known for rows in side["mistakes"].values() for row in rows})
+
+
+def _pictures(sides: list[Content]) -> Content:
+    """The pictures of the data, and the sides whose dvc.lock describes the ones that are here."""
+    described = {"path": paths.DATA_PICTURES.as_posix(), "md5": lockfile.md5(paths.DATA_PICTURES)}
+    of = [side["name"] for side in sides if any(described.items() <= row.items() for row in side["outputs"])]
+    return {"of": of, "files": sorted(path.name for path in paths.DATA_PICTURES.glob("*.png")) if of else []}

@@ -1,0 +1,92 @@
+"""All models side by side: leaderboard, curves, and the choice of the best."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import read_json
+from mnist_pipeline.training import history
+
+
+def read_metrics(models: list[str]) -> pd.DataFrame:
+    """The metrics of these models, a row each, in this order. Raises PipelineError for leftovers."""
+    check_leftovers(models)
+    rows = {model: read_json(paths.metrics(model)) for model in models}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def check_leftovers(models: list[str]) -> None:
+    """Refuse files of models that params.yaml no longer names: they would enter the hashes of later stages."""
+    found = {folder / name for folder in (paths.MODELS, paths.TRAIN, paths.TEST) for name in _names(folder)}
+    found |= {paths.metrics(name) for name in _names(paths.MODEL_METRICS)}
+    leftovers = sorted(str(path) for path in found if path.stem not in models)
+    if leftovers:
+        raise PipelineError(
+            f"{', '.join(leftovers)}: no such model under models in params.yaml; add it there, "
+            f"or delete what is left of it: rm -r {' '.join(leftovers)}"
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.stem for path in folder.glob("*") if not path.name.startswith(".")]
+
+
+def best(table: pd.DataFrame) -> dict[str, Any]:
+    """The model with the highest validation accuracy, ties to fewer parameters, then to the first in params.yaml.
+
+    With it the numbers that decided.
+
+    Raises PipelineError when no model was validated.
+    """
+    if "validation_accuracy" not in table:
+        raise PipelineError("params.yaml: split.validation is 0: without validation images no model can be chosen")
+    ranked = table.sort_values(["validation_accuracy", "parameters"], ascending=[False, True], kind="stable")
+    decided = ranked[["validation_accuracy", "parameters"]].to_dict(orient="index")
+    candidates = [
+        {"model": name, **numbers, "parameters": int(numbers["parameters"])} for name, numbers in decided.items()
+    ]
+    return {
+        "model": candidates[0]["model"],
+        "rule": "validation_accuracy, ties to fewer parameters",
+        "ranking": candidates,
+    }
+
+
+def read_best() -> str:
+    """The model that best.json names. Raises PipelineError when the file is missing or damaged."""
+    return str(read_json(paths.BEST)["model"])
+
+
+def leaderboard(table: pd.DataFrame, chosen: str) -> str:
+    """A Markdown table, a row a model, best test accuracy first; the chosen one is marked."""
+    lines = [
+        "| model | test accuracy | 95 % interval | test errors | validation accuracy | calibration | parameters |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in table.sort_values("test_accuracy", ascending=False, kind="stable").iterrows():
+        mark = "**" if name == chosen else ""
+        lines.append(
+            f"| {mark}{name}{mark} | {row['test_accuracy']:.2%} | {row['test_accuracy_low']:.2%} – "
+            f"{row['test_accuracy_high']:.2%} | {row['test_errors']:.0f} | {row['validation_accuracy']:.2%} | "
+            f"{row['calibration_error']:.4f} | {row['parameters']:,.0f} |"
+        )
+    return "\n".join(lines) + f"\n\n**{chosen}** is the best on the validation images.\n"
+
+
+def curves(models: list[str]) -> pd.DataFrame:
+    """The histories of all models under one another, one row an epoch, with a column that names the model."""
+    table = pd.concat([history.epochs(history.read(paths.history(model))).assign(model=model) for model in models])
+    return table[["model", *table.columns.drop("model")]]
+
+
+def summary(table: pd.DataFrame, chosen: str) -> dict[str, Any]:
+    """The few figures that are worth comparing across commits; of each model that by which one is chosen.
+
+    Their names (`validation.MODEL`) fit into a column of `dvc exp show`, which crashes where a metric bears the name of
+    a folder that some stage depends on.
+    """
+    validation = {str(name): float(value) for name, value in table["validation_accuracy"].items()}
+    return {"best": chosen, "best_test_accuracy": table.loc[chosen]["test_accuracy"], "validation": validation}

@@ -1,0 +1,60 @@
+"""What one model did with the test images: predictions and confusion as CSV, probabilities, pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from mnist_pipeline.core.files import write_csv
+from mnist_pipeline.data import idx
+from mnist_pipeline.results import plots
+from mnist_pipeline.training.evaluation import Predictions
+
+
+def write(model: str, test: Predictions, images: plots.Images, history: pd.DataFrame, folder: Path) -> None:
+    """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, 10)) and pictures/ into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
+    table = pd.DataFrame({"index": range(len(labels)), "label": labels, "predicted": classes})
+    write_csv(folder / "predictions.csv", table)
+    _write_probabilities(test, folder / "probabilities.npy")
+    counts = confusion(labels, classes)
+    cells = [(row, column, count) for (row, column), count in np.ndenumerate(counts)]
+    write_csv(folder / "confusion.csv", pd.DataFrame(cells, columns=["label", "predicted", "count"]))
+    worst = confident_mistakes(test)
+    pictures = {
+        "curves": plots.learning_curves(history, model),
+        "confusion": plots.confusion_matrix(counts, model),
+        "predictions": plots.prediction_grid(images[:25], labels[:25], classes[:25], model),
+        "mistakes": plots.mistakes(
+            images[worst], labels[worst], test.probabilities(torch.from_numpy(worst)).numpy(), worst, model
+        ),
+    }
+    for name, figure in pictures.items():
+        plots.save(figure, folder / "pictures" / f"{name}.png")
+
+
+def _write_probabilities(test: Predictions, path: Path) -> None:
+    """Not through a memory map: on a full disk that ends the process by a signal, without a word."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": tuple(test.logits.shape)}
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for rows in test.parts():
+            stream.write(test.probabilities(rows).numpy().astype("<f4").tobytes())
+
+
+def confident_mistakes(test: Predictions, most: int = 10) -> npt.NDArray[np.int64]:
+    """Indices of the wrong predictions in which the network was surest, surest first, at most `most`."""
+    wrong = (test.classes != test.labels).nonzero().squeeze(1)
+    confidence = test.probabilities(wrong).amax(dim=1)
+    chosen: npt.NDArray[np.int64] = wrong[confidence.argsort(descending=True, stable=True)][:most].numpy()
+    return chosen
+
+
+def confusion(labels: plots.Labels, classes: plots.Labels) -> npt.NDArray[np.int64]:
+    """Counts of shape (10, 10): rows the true digit, columns the predicted one."""
+    counts = np.zeros((idx.CLASSES, idx.CLASSES), dtype=np.int64)
+    np.add.at(counts, (labels, classes), 1)
+    return counts

@@ -1,0 +1,103 @@
+"""Models on disk: weights and optimizer state as safetensors, everything else as JSON beside them. Nothing is pickled.
+
+weights.safetensors      the network's state
+optimizer.safetensors    the optimizer's tensors, named `<parameter>.<what>`
+optimizer.json           its groups and hyperparameters
+model.json               what the network is and what it was trained on
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
+from torch import Tensor, nn
+
+from mnist_pipeline import networks
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import write_json
+from mnist_pipeline.training.manifest import Card
+
+WEIGHTS, CARD = "weights.safetensors", paths.CARD
+OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
+
+
+def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, card: Card) -> None:
+    """Write a model whole or not at all: into a folder beside its place, which is then renamed."""
+    temporary = folder.with_name(folder.name + ".part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    (temporary / WEIGHTS).write_bytes(serialized(network_tensors(network)))
+    (temporary / OPTIMIZER).write_bytes(serialized(optimizer_tensors(optimizer)))
+    write_json(temporary / OPTIMIZER_GROUPS, optimizer.state_dict()["param_groups"])
+    write_json(temporary / CARD, card.model_dump(mode="json"))
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def network_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """All weights and buffers by name, on the CPU."""
+    return _plain(network.state_dict())
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer as tensors named `<parameter>.<what>`, on the CPU."""
+    state = optimizer.state_dict()["state"]
+    tensors = {f"{index}.{what}": value for index, entry in state.items() for what, value in entry.items()}
+    return _plain({name: value for name, value in tensors.items() if value is not None})
+
+
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def load(folder: Path) -> tuple[nn.Module, Card]:
+    """The network of a model, rebuilt from model.json with its weights loaded strictly, on the CPU, in eval mode.
+
+    Raises PipelineError when a file is missing, damaged, or does not fit the network.
+    """
+    card = load_card(folder)
+    network = networks.build(card.recipe.network, **card.recipe.options)
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        cause = " ".join(str(error).split())
+        raise PipelineError(f"{folder / WEIGHTS}: does not fit network {card.recipe.network}: {cause}") from error
+    return network.to(memory_format=torch.channels_last).eval(), card
+
+
+def load_card(folder: Path) -> Card:
+    """What model.json says. Raises PipelineError when there is no such file or it is not one of ours."""
+    path = folder / CARD
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not found; train it with `dvc repro` or get it with `dvc pull`") from None
+    except ValidationError as error:
+        causes = [": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors()]
+        raise PipelineError(f"{path}: not the card of a model: {'; '.join(causes)}") from error
+
+
+def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
+    """Put a saved state back into an optimizer over the same network."""
+    groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
+    restore_optimizer(optimizer, load_file(folder / OPTIMIZER, device="cpu"), groups)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[Any]) -> None:
+    """Put tensors, named as `optimizer_tensors` names them, and hyperparameters back into an optimizer."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, what = name.split(".", 1)
+        state.setdefault(int(index), {})[what] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, entry in optimizer.state.items():
+        for what, tensor in entry.items():
+            if tensor.shape == parameter.shape:  # fused steps go wrong unless weights and state lie alike in memory
+                entry[what] = torch.empty_like(parameter).copy_(tensor)

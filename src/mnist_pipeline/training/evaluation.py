@@ -1,0 +1,110 @@
+"""What a network says about images, and metrics of that: exact over all images, with an interval.
+
+Only the logits of all images are held at once, 40 bytes an image; everything else goes over them part by part.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mnist_pipeline.core.params import Scaling
+from mnist_pipeline.data import idx
+from mnist_pipeline.data.dataset import Dataset, scale
+
+BATCH = 50  # small enough for the processor's cache; fixed, since another can give other bits
+ROWS = 1 << 16  # how many images' logits are looked at together; fixed, since sums of parts depend on it
+BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks" (arXiv 1706.04599)
+Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits as float32 (n, 10) and labels as int64 (n,), on the CPU, in the order of the images."""
+
+    logits: Tensor
+    labels: Tensor
+
+    def probabilities(self, rows: Tensor | slice) -> Tensor:
+        """Probabilities of the images at `rows`, float64 (len(rows), 10)."""
+        return self.logits[rows].double().softmax(dim=1)
+
+    def parts(self) -> Iterator[slice]:
+        """All images, so many rows at a time."""
+        return (slice(first, first + ROWS) for first in range(0, len(self.labels), ROWS))
+
+    @property
+    def classes(self) -> Tensor:
+        return self.logits.argmax(dim=1)
+
+    @property
+    def errors(self) -> int:
+        return int((self.classes != self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        return 1 - self.errors / len(self.labels)
+
+    @property
+    def loss(self) -> float:
+        """Cross-entropy, in nats, as the mean over images (not over batches)."""
+        sums = (
+            functional.cross_entropy(self.logits[rows].double(), self.labels[rows], reduction="sum")
+            for rows in self.parts()
+        )
+        return float(sum(sums)) / len(self.labels)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, data: Dataset, indices: Tensor, scaling: Scaling) -> Predictions:
+    """Predictions for the images at `indices`, on the device that holds the network, which is left in eval mode."""
+    network.eval()
+    device = next(network.parameters()).device
+    logits, labels = torch.empty(len(indices), idx.CLASSES), torch.empty(len(indices), dtype=torch.int64)
+    for first in range(0, len(indices), BATCH):
+        rows = slice(first, first + BATCH)
+        images, labels[rows] = data.batch(indices[rows])
+        logits[rows] = network(scale(images.to(device), scaling)).cpu()
+    return Predictions(logits, labels)
+
+
+def wilson(errors: int, images: int) -> tuple[float, float]:
+    """The two ends of the 95 % interval for accuracy.
+
+    Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+    """
+    accuracy = 1 - errors / images
+    spread = Z95 * math.sqrt(accuracy * (1 - accuracy) / images + (Z95 / (2 * images)) ** 2)
+    centre, shrink = accuracy + Z95**2 / (2 * images), 1 + Z95**2 / images
+    return max(0.0, (centre - spread) / shrink), min(1.0, (centre + spread) / shrink)
+
+
+def calibration_error(predictions: Predictions) -> float:
+    """Expected calibration error, 0–1: mean gap between confidence and accuracy over 15 bins of equal width."""
+    gaps = torch.zeros(BINS, dtype=torch.float64)
+    for rows in predictions.parts():
+        confidence, classes = predictions.probabilities(rows).max(dim=1)
+        hits = (classes == predictions.labels[rows]).double()
+        bins = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
+        gaps.index_add_(0, bins, confidence - hits)
+    return float(gaps.abs().sum() / len(predictions.labels))
+
+
+def metrics(test: Predictions, validation: Predictions | None, parameters: int) -> dict[str, float | int]:
+    """The figures of one model, for its JSON file; without validation images their two are left out."""
+    low, high = wilson(test.errors, len(test.labels))
+    figures: dict[str, float | int] = {
+        "test_accuracy": test.accuracy,
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        "test_errors": test.errors,
+        "test_loss": test.loss,
+        "calibration_error": calibration_error(test),
+        "parameters": parameters,
+    }
+    if validation is not None:
+        figures |= {"validation_accuracy": validation.accuracy, "validation_loss": validation.loss}
+    return figures

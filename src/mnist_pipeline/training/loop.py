@@ -1,0 +1,151 @@
+"""The training loop: data, recipe and seed in, weights and history out. An epoch depends on the one before alone."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from mnist_pipeline import networks
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import Recipe
+from mnist_pipeline.data import dataset
+from mnist_pipeline.data.dataset import Images
+from mnist_pipeline.training import evaluation, optimizers
+from mnist_pipeline.training.augmentation import random_affine
+from mnist_pipeline.training.history import Row
+
+Bar: TypeAlias = "tqdm[Any]"
+
+
+@dataclass
+class Training:
+    """A network being trained: what one epoch hands to the next."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    recipe: Recipe
+    seed: int
+    epoch: int = 0
+    images_seen: int = 0
+    history: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
+    """A fresh network, its weights drawn from the seed, and its optimizer."""
+    runtime.seed(seed, epoch=0)
+    network = networks.build(recipe.network, **recipe.options)
+    network.to(device).to(memory_format=torch.channels_last)  # several times faster for convolutions on the CPU
+    return Training(network, optimizers.build(network, recipe.optimizer), recipe, seed)
+
+
+def _do_nothing(_: Training) -> None:
+    pass
+
+
+def fit(
+    training: Training,
+    images: Images,
+    scored: Mapping[str, Images],
+    after_epoch: Callable[[Training], None] = _do_nothing,
+) -> Training:
+    """Train on `images` until the recipe's last epoch, from whichever the training has reached.
+
+    After every epoch each of `scored` gives the columns `<name>_loss` and `<name>_accuracy`, and `after_epoch` is
+    called. Raises PipelineError with epoch, batch and learning rate when a loss is not finite.
+    """
+    recipe, count = training.recipe, len(images[1])
+    total = round(recipe.epochs * count)
+    with tqdm(total=total, initial=training.images_seen, unit=" images", unit_scale=True, disable=None) as bar:
+        for epoch in range(training.epoch + 1, math.ceil(recipe.epochs) + 1):
+            began = time.perf_counter()
+            runtime.seed(training.seed, epoch)
+            run_epoch(training, images, epoch, bar)
+            for name, others in scored.items():
+                score(training, name, others, bar)
+            training.epoch = epoch
+            training.seconds += time.perf_counter() - began
+            after_epoch(training)
+    return training
+
+
+def run_epoch(training: Training, images: Images, epoch: int, bar: Bar) -> None:
+    """Every image once, in a new order (of a last epoch its part); adds the epoch's rows to the history."""
+    training.network.train()
+    total_loss, hits, seen = 0.0, 0, 0
+    for number, (loss, correct, size) in enumerate(steps(training, images, epoch), start=1):
+        total_loss, hits, seen = total_loss + loss * size, hits + correct, seen + size
+        training.images_seen += size
+        bar.update(size)
+        if number % training.recipe.log_every == 0:
+            row = {"images_seen": training.images_seen, "epoch": epoch}
+            training.history.append(row | {"batch_loss": loss, "batch_accuracy": correct / size})
+            bar.set_postfix(loss=f"{loss:.4f}", accuracy=_last_accuracy(training), refresh=False)
+    mean = {"training_loss": total_loss / seen, "training_accuracy": hits / seen}
+    training.history.append({"images_seen": training.images_seen, "epoch": epoch, **mean})
+
+
+def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[float, int, int]]:
+    """Train batch by batch; after each, its mean loss, how many images it had right, and its size."""
+    recipe, (data, indices) = training.recipe, images
+    device = next(training.network.parameters()).device
+    batches = math.ceil(len(indices) / recipe.batch)
+    count = max(1, round(len(indices) * min(1.0, recipe.epochs - (epoch - 1))))
+    for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch, count)):
+        progress = (epoch - 1 + number / batches) / recipe.epochs
+        rate = recipe.optimizer.learning_rate * optimizers.factor(recipe.schedule, progress)
+        for group in training.optimizer.param_groups:
+            group["lr"] = rate
+        pixels, labels = data.batch(chosen)
+        loss, correct = step(training, pixels.to(device), labels.to(device))
+        _check_finite(loss, training, f"epoch {epoch}, batch {number + 1}")
+        yield loss, correct, len(chosen)
+
+
+def _check_finite(loss: float, training: Training, when: str) -> None:
+    if not math.isfinite(loss):
+        raise PipelineError(
+            f"training {training.recipe.network}: the loss became {loss} in {when}, at learning rate "
+            f"{training.optimizer.param_groups[0]['lr']:.3g}; no model was written; lower optimizer.learning_rate in "
+            "params.yaml"
+        )
+
+
+def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int]:
+    """One batch of unscaled images forward, backward and into the weights; its mean loss and how many were right."""
+    recipe = training.recipe
+    if recipe.augmentation is not None:
+        images = random_affine(images, recipe.augmentation)
+    logits = training.network(dataset.scale(images, recipe.scaling))
+    loss = _loss(logits, labels, recipe, recipe.label_smoothing)
+    training.optimizer.zero_grad()
+    loss.backward()
+    training.optimizer.step()
+    return loss.item(), int((logits.argmax(dim=1) == labels).sum())
+
+
+def _loss(logits: Tensor, labels: Tensor, recipe: Recipe, smoothing: float) -> Tensor:
+    if recipe.study is not None and recipe.study.double_softmax:
+        logits = logits.softmax(dim=1)  # what two write-ups do, though cross_entropy applies one itself
+    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+
+
+def score(training: Training, name: str, images: Images, bar: Bar) -> None:
+    """Add loss and accuracy on these images to the epoch's row."""
+    predictions = evaluation.predict(training.network, *images, training.recipe.scaling)
+    loss = _loss(predictions.logits.double(), predictions.labels, training.recipe, smoothing=0.0).item()
+    _check_finite(loss, training, f"{name} after epoch {training.history[-1]['epoch']}")
+    training.history[-1] |= {f"{name}_loss": loss, f"{name}_accuracy": predictions.accuracy}
+    bar.set_postfix(loss=f"{training.history[-1]['training_loss']:.4f}", accuracy=_last_accuracy(training))
+
+
+def _last_accuracy(training: Training) -> str:
+    known = [row[key] for row in training.history for key in ("validation_accuracy", "test_accuracy") if key in row]
+    return f"{known[-1]:.2%}" if known else "–"

@@ -1,0 +1,60 @@
+"""model.json: everything that makes a model what it is, besides its weights."""
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.files import sha256_of
+from mnist_pipeline.core.params import Arithmetic, Name, Params, Recipe, Runtime, Sha256, Split, Strict
+from mnist_pipeline.data import dataset
+
+
+class Card(Strict):
+    """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
+
+    `runtime.arithmetic` is the one that was asked for, `arithmetic` the one that was used: `unproven` is portable but
+    for `unproven_operators`, those of torch's that the training used and that may give other bits elsewhere.
+    """
+
+    model: Name
+    recipe: Recipe
+    seed: int
+    split: Split
+    runtime: Runtime
+    arithmetic: Literal["portable", "unproven", "native"] = "native"  # as before there was a choice
+    unproven_operators: list[str] = Field(default_factory=list)
+    parameters: int
+    data_sha256: dict[str, Sha256]
+    recipe_sha256: Sha256
+    training_images: int
+    training_images_sha256: Sha256
+
+
+def describe(
+    model: str, given: Params, arithmetic: Arithmetic, unproven: list[str], parameters: int, indices: Tensor
+) -> Card:
+    """The card of a model with so many parameters, trained on the images at `indices` of the files in `data/idx`."""
+    recipe = given.recipe(model)
+    return Card(
+        model=model,
+        recipe=recipe,
+        seed=given.seed,
+        split=given.split,
+        runtime=given.runtime,
+        arithmetic="unproven" if unproven else arithmetic,
+        unproven_operators=unproven,
+        parameters=parameters,
+        data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},
+        recipe_sha256=digest_recipe(recipe),
+        training_images=len(indices),
+        training_images_sha256=dataset.digest(indices),
+    )
+
+
+def digest_recipe(recipe: Recipe) -> str:
+    """SHA-256 of a recipe as JSON with sorted keys, defaults filled in."""
+    return hashlib.sha256(json.dumps(recipe.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

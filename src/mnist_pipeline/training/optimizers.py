@@ -1,0 +1,38 @@
+"""Optimizers and learning-rate schedules by name."""
+
+import torch
+from torch import nn
+
+from mnist_pipeline.core.params import SGD, AdamW, Constant, OneCycle
+
+
+def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
+    """The optimizer that `spec` names, over all weights of the network."""
+    if isinstance(spec, SGD):
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=spec.learning_rate,
+            momentum=spec.momentum,
+            nesterov=spec.nesterov,
+            weight_decay=spec.weight_decay,
+            fused=True,
+        )
+    return torch.optim.AdamW(
+        network.parameters(),
+        lr=spec.learning_rate,
+        betas=(spec.betas[0], spec.betas[1]),
+        weight_decay=spec.weight_decay,
+        fused=True,
+    )
+
+
+def factor(schedule: Constant | OneCycle, progress: float) -> float:
+    """What the learning rate is multiplied by, 0–1, when `progress` (0–1) of all batches is done.
+
+    A triangle, after Smith, "Super-convergence" (arXiv 1708.07120), without its cycle of the momentum.
+    """
+    if isinstance(schedule, Constant):
+        return 1.0
+    if progress < schedule.warmup:
+        return schedule.start + (1 - schedule.start) * progress / schedule.warmup
+    return 1 + (schedule.end - 1) * (progress - schedule.warmup) / (1 - schedule.warmup)

@@ -1,0 +1,70 @@
+"""The library: champion first, and every model fetched and loaded once, however many ask at the same time."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnist_pipeline.app.library import Library
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.training import predictor
+from tests.shelf import CHAMPION, Registry, entry
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "registry")
+
+
+def test_the_champion_comes_first_then_the_newest(registry: Registry, tmp_path: Path) -> None:
+    assert list(registry.library(tmp_path).entries) == [2, 3, 1]
+
+
+def test_a_model_is_that_of_its_folder(registry: Registry, tmp_path: Path) -> None:
+    images = 255 * torch.rand(3, 1, 28, 28)
+    ours = registry.library(tmp_path / "kept").classifier(CHAMPION)
+    theirs = predictor.load(registry.folder / str(CHAMPION))
+    assert torch.equal(ours(images), theirs(images))
+
+
+def test_fifty_at_once_fetch_and_load_it_once(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, loaded = predictor.load, list[Path]()
+
+    def counted(folder: Path) -> predictor.Classifier:
+        loaded.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr(predictor, "load", counted)
+    library = registry.library(tmp_path / "kept")
+    with ThreadPoolExecutor(50) as threads:
+        found = set(threads.map(library.classifier, [CHAMPION] * 50))
+    assert (len(found), len(loaded), registry.fetched) == (1, 1, [CHAMPION])
+
+
+def test_what_was_fetched_is_kept_for_the_next_time(registry: Registry, tmp_path: Path) -> None:
+    for _ in range(2):
+        registry.library(tmp_path / "kept").classifier(CHAMPION)
+    assert registry.fetched == [CHAMPION]
+
+
+def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_path: Path) -> None:
+    def cut_off(version: int, folder: Path) -> None:
+        registry.fetch(version, folder)
+        (folder / "weights.safetensors").unlink()
+        raise PipelineError("the registry went away")
+
+    with pytest.raises(PipelineError, match="the registry went away"):
+        Library([entry(1)], cut_off, tmp_path / "kept").classifier(1)
+    assert registry.library(tmp_path / "kept").classifier(1)
+    assert registry.fetched == [1, 1]
+
+
+def test_what_a_registry_calls_a_digest_leads_nowhere_else(registry: Registry, tmp_path: Path) -> None:
+    strange = dataclasses.replace(entry(1), content="../../elsewhere")
+    with pytest.raises(PipelineError, match=r"version 1: tag content: expected a SHA-256, found '\.\./"):
+        Library([strange], registry.fetch, tmp_path / "kept").classifier(1)
+    assert registry.fetched == []

@@ -1,0 +1,44 @@
+"""recorded.json: figures of this machine are added to, those of another are replaced."""
+
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline.arithmetic import machine, packages
+from mnist_pipeline.commits import recording
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.files import read_json, write_json
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_a_record_nothing_is_known() -> None:
+    assert recording.seconds() == {}
+
+
+def test_what_did_not_run_keeps_its_figure() -> None:
+    recording.write({"verify": 1.5, "report": 2.0})
+    recording.write({"report": 3.0})
+    assert recording.seconds() == {"verify": 1.5, "report": 3.0}
+    assert recording.differences(read_json(paths.RECORDED)["machine"]) == {}
+
+
+def test_the_figures_of_another_machine_are_replaced() -> None:
+    other = machine.describe() | {"processor": "another"}
+    write_json(paths.RECORDED, {"machine": other, "core_seconds": {"verify": 1.5}})
+    assert recording.seconds() == {"verify": 1.5}
+    recording.write({"report": 3.0})
+    assert recording.seconds() == {"report": 3.0}
+
+
+def test_versions_and_what_was_not_recorded_are_differences() -> None:
+    recorded = machine.describe() | {"torch": "1.0"}
+    del recorded["pandas"]
+    here = packages.installed()
+    assert recording.differences(recorded) == {
+        "torch": ("1.0", here["torch"]),
+        "pandas": ("not recorded", here["pandas"]),
+    }

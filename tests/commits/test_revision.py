@@ -1,0 +1,73 @@
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline.commits import revision
+from mnist_pipeline.core.errors import PipelineError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A commit with one evaluated model of two, then another accuracy in the working tree."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("models: {b: {}, a: {}}\n")
+    (tmp_path / "metrics/models").mkdir(parents=True)
+    (tmp_path / "metrics/models/a.json").write_text('{"test_accuracy": 0.5}')
+    (tmp_path / "results/test/a").mkdir(parents=True)
+    (tmp_path / "results/test/a/predictions.csv").write_text("index,label,predicted\n0,7,1\n")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"], ["tag", "v1"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "metrics/models/a.json").write_text('{"test_accuracy": 0.75}')
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_commit_and_the_working_tree_each_have_their_own() -> None:
+    assert revision.at("v1").metrics("a") == {"test_accuracy": 0.5}
+    assert revision.at(None).metrics("a") == {"test_accuracy": 0.75}
+    assert revision.at("v1").predictions("a").to_dict("list") == {"index": [0], "label": [7], "predicted": [1]}
+
+
+@pytest.mark.usefixtures("folder")
+def test_models_are_those_that_were_evaluated() -> None:
+    assert revision.at("main").models == ["a"]
+    assert list(revision.at("main").params["models"]) == ["b", "a"]
+
+
+def test_what_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(PipelineError, match=r"v1: has no metrics/models/b\.json"):
+        revision.at("v1").metrics("b")
+    with pytest.raises(PipelineError, match=r"working tree: has no dvc\.lock"):
+        _ = revision.at(None).lock
+    with pytest.raises(PipelineError, match="nothing: no commit"):
+        revision.at("nothing")
+    (folder / "metrics/models/b.json").write_text(json.dumps({}))
+    assert revision.at(None).models == ["b", "a"]
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 3000, "a: !!int x", "a: &x 1\nb: &x 2\n"])
+def test_settings_that_are_no_yaml_of_one_meaning_are_damaged(folder: Path, text: str) -> None:
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^working tree: params\.yaml: damaged: [^\n]*$"):
+        _ = revision.at(None).params
+
+
+def test_settings_are_read_as_dvc_reads_them(folder: Path) -> None:
+    (folder / "params.yaml").write_text("rate: 1e-3\nword: no\n", encoding="utf-8")
+    assert revision.at(None).params == {"rate": 0.001, "word": "no"}
+
+
+def test_an_empty_history_is_damaged(folder: Path) -> None:
+    (folder / "results/train/a").mkdir(parents=True)
+    (folder / "results/train/a/history.csv").touch()
+    with pytest.raises(PipelineError, match=r"^working tree: results/train/a/history\.csv: damaged: No columns"):
+        revision.at(None).history("a")
+
+
+def test_json_that_is_nested_too_deeply_is_damaged(folder: Path) -> None:
+    (folder / "metrics/models/a.json").write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^working tree: metrics/models/a\.json: damaged: "):
+        revision.at(None).metrics("a")

@@ -1,0 +1,42 @@
+"""Two sets of predictions, paired: counts and p-values worked out by hand."""
+
+import pandas as pd
+import pytest
+
+from mnist_pipeline.compare import comparison
+from mnist_pipeline.compare.comparison import Paired
+from mnist_pipeline.core.errors import PipelineError
+
+
+def predictions(wrong: set[int], images: int = 20) -> pd.DataFrame:
+    """So many images of the digit 3, those in `wrong` taken for an 8."""
+    predicted = [8 if index in wrong else 3 for index in range(images)]
+    return pd.DataFrame({"index": range(images), "label": 3, "predicted": predicted})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "paired"),
+    [
+        ({0, 1, 2, 3, 4, 9}, {5, 9}, Paired(1, 5, 0.21875)),  # 2 (1 + 6) / 2^6
+        ({9}, {0, 1, 2, 3, 9}, Paired(4, 0, 0.125)),  # 2 / 2^4
+        ({0, 1}, {2, 3}, Paired(2, 2, 1.0)),
+        ({0, 1}, {0, 1}, Paired(0, 0, 1.0)),
+    ],
+)
+def test_errors_gained_and_lost_with_the_exact_p_value(before: set[int], after: set[int], paired: Paired) -> None:
+    found = comparison.pair(predictions(before), predictions(after))
+    assert (found.gained, found.lost) == (paired.gained, paired.lost)
+    assert found.p_value == pytest.approx(paired.p_value, abs=1e-12)
+
+
+def test_an_error_that_becomes_another_error_is_neither_gained_nor_lost() -> None:
+    after = predictions({0})
+    after.loc[0, "predicted"] = 5
+    assert comparison.pair(predictions({0}), after) == Paired(0, 0, 1.0)
+
+
+def test_predictions_for_other_images_or_labels_are_refused() -> None:
+    relabelled = predictions(set()).assign(label=4)
+    for other in (relabelled, predictions(set(), images=19), predictions(set()).iloc[::-1]):
+        with pytest.raises(PipelineError, match="can't be paired"):
+            comparison.pair(predictions(set()), other)

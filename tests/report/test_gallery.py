@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.files import sha256_of
+from mnist_pipeline.data import idx
+from mnist_pipeline.report import gallery
+
+PREDICTIONS = pd.DataFrame({"index": [0, 1, 2, 3], "label": [7, 2, 2, 9], "predicted": [7, 3, 3, 4]})
+
+
+def test_confusion_counts_true_by_predicted() -> None:
+    counts = np.array(gallery.confusion(PREDICTIONS))
+    assert counts.shape == (10, 10)
+    assert {tuple(map(int, at)): counts[*at] for at in np.argwhere(counts)} == {(7, 7): 1, (2, 3): 2, (9, 4): 1}
+
+
+def test_mistakes_are_the_wrong_ones_by_index() -> None:
+    assert gallery.mistakes(PREDICTIONS.iloc[::-1]) == [[1, 2, 3], [2, 2, 3], [3, 9, 4]]
+    assert gallery.mistakes(PREDICTIONS.iloc[:1]) == []
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_sprite_has_each_image_at_its_place_with_black_ink(tmp_path: Path) -> None:
+    chosen = [*range(0, 2 * gallery.COLUMNS, 2), 7]  # one more than a row
+    path = tmp_path / "sprite.png"
+    path.write_bytes(gallery.sprite(chosen))
+    pixels = np.asarray(Image.open(path))
+    assert pixels.shape == (2 * idx.SIZE, gallery.COLUMNS * idx.SIZE)
+    for place, index in enumerate(chosen):
+        top, left = idx.SIZE * (place // gallery.COLUMNS), idx.SIZE * (place % gallery.COLUMNS)
+        tile = pixels[top : top + idx.SIZE, left : left + idx.SIZE]
+        assert np.array_equal(255 - tile, idx.read(paths.TEST_IMAGES)[index])
+    assert (pixels[idx.SIZE :, idx.SIZE :] == 255).all()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_images_of_other_data_are_refused_and_missing_ones_named() -> None:
+    def why_not(sha256: str) -> str | None:
+        return gallery.why_not({"files": {"test_images": {"idx_sha256": sha256}}})
+
+    assert why_not(sha256_of(paths.TEST_IMAGES)) is None
+    assert "holds other images" in str(why_not("0" * 64))
+    assert "0" * 64 in str(why_not("0" * 64))
+    assert "unknown" in str(gallery.why_not(None))
+    paths.TEST_IMAGES.unlink()
+    assert "Run make repro" in str(why_not("0" * 64))

@@ -1,0 +1,190 @@
+"""Figures hold the data they were given, in the right places; their files depend on nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
+
+from mnist_pipeline.results import plots
+from tests import synthetic
+from tests.repository import ROOT, environment
+
+HISTORY = pd.DataFrame(
+    {
+        "images_seen": [50, 100, 100, 150, 200, 200],
+        "batch_loss": [2.0, 1.5, None, 1.0, 0.5, None],
+        "batch_accuracy": [0.3, 0.4, None, 0.6, 0.7, None],
+        "training_loss": [None, None, 1.7, None, None, 0.7],
+        "training_accuracy": [None, None, 0.5, None, None, 0.8],
+        "validation_loss": [None, None, 1.2, None, None, 0.6],
+        "validation_accuracy": [None, None, 0.6, None, None, 0.9],
+    },
+    dtype=float,
+)
+
+
+def legend(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def shown(image: AxesImage) -> npt.NDArray[Any]:
+    return np.asarray(image.get_array())
+
+
+def heights(axes: Any) -> list[float]:
+    return [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
+
+
+def test_image_grid_lays_images_out_in_rows() -> None:
+    images, _ = synthetic.digits(7, seed=0)
+    axes = plots.image_grid(images, 5, "seven").axes[0]
+    tiles = shown(axes.images[0])
+    assert tiles.shape == (2 * 30, 5 * 30)
+    for number, image in enumerate(images):
+        row, column = 1 + 30 * (number // 5), 1 + 30 * (number % 5)
+        assert np.array_equal(tiles[row : row + 28, column : column + 28], image)
+    assert axes.get_title() == "seven"
+
+
+def test_label_histogram_shows_shares_with_counts_above() -> None:
+    axes = plots.label_histogram({"training": [2, 1, 1, *[0] * 7], "test": [0] * 9 + [3]}).axes[0]
+    assert heights(axes) == [0.5, 0.25, 0.25, *[0.0] * 16, 1.0]
+    assert [text.get_text() for text in axes.texts] == [*"2110000000", *"0000000003"]
+    assert legend(axes) == ["training (4)", "test (3)"]
+    assert axes.get_ylim()[1] > 1
+
+
+def test_label_histogram_leaves_room_for_the_numbers_and_admits_an_empty_split() -> None:
+    axes = plots.label_histogram({"training": [10] * 10, "validation": [0] * 10}).axes[0]
+    assert legend(axes) == ["training (100)", "validation (0)"]
+    assert axes.get_ylim() == (0, 0.15)
+
+
+def test_learning_curves_draw_batches_and_epochs_against_images_seen() -> None:
+    loss, accuracy = plots.learning_curves(HISTORY, "small").axes
+    assert {str(line.get_label()): np.asarray(line.get_xydata()).tolist() for line in loss.lines} == {
+        "training, a batch": [[50, 2], [100, 1.5], [150, 1], [200, 0.5]],
+        "training, an epoch": [[100, 1.7], [200, 0.7]],
+        "validation": [[100, 1.2], [200, 0.6]],
+    }
+    assert [np.asarray(line.get_ydata()).tolist() for line in accuracy.lines] == [
+        [0.3, 0.4, 0.6, 0.7],
+        [0.5, 0.8],
+        [0.6, 0.9],
+    ]
+    assert (loss.get_title(), accuracy.get_title()) == ("small: loss", "small: accuracy")
+    assert {loss.get_xlabel(), accuracy.get_xlabel()} == {"images seen"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "left"),
+    [
+        (["validation_loss", "validation_accuracy"], ["training, a batch", "training, an epoch"]),
+        (["batch_loss", "batch_accuracy"], ["training, a batch", "training, an epoch", "validation"]),
+    ],
+)
+def test_learning_curves_bear_missing_columns(columns: list[str], left: list[str], tmp_path: Path) -> None:
+    figure = plots.learning_curves(HISTORY.assign(**dict.fromkeys(columns, np.nan)), "small")
+    assert legend(figure.axes[0]) == left
+    plots.save(figure, tmp_path / "curves.png")
+
+
+def test_confusion_matrix_writes_every_count_and_shades_the_mistakes() -> None:
+    counts = np.arange(100).reshape(10, 10)
+    axes = plots.confusion_matrix(counts, "small").axes[0]
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts == {(column, row): str(10 * row + column) for row in range(10) for column in range(10)}
+    assert np.array_equal(shown(axes.images[0]), counts * (1 - np.eye(10)))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert axes.get_title() == "small: 4455 errors in 4,950 test images"
+
+
+def test_prediction_grid_marks_the_wrong_ones() -> None:
+    images, labels = synthetic.digits(25, seed=0)
+    predicted = labels.copy()
+    predicted[3] = (labels[3] + 1) % 10
+    grid = plots.prediction_grid(images, labels, predicted, "small").axes
+    assert len(grid) == 25
+    for number, axes in enumerate(grid):
+        assert np.array_equal(shown(axes.images[0]), images[number])
+        wrong = number == 3
+        assert axes.get_title() == (f"{predicted[3]} (is {labels[3]})" if wrong else str(labels[number]))
+        assert to_hex(axes.title.get_color()) == (plots.RED if wrong else "#000000")
+
+
+def test_mistakes_show_each_image_beside_its_probabilities() -> None:
+    images, _ = synthetic.digits(2, seed=0)
+    probabilities = np.full((2, 10), 0.025)
+    probabilities[0, 7], probabilities[1, 1] = 0.775, 0.775
+    labels, indices = np.array([2, 9]), np.array([40, 41])
+    axes = plots.mistakes(images, labels, probabilities, indices, "small").axes
+    assert [axes[0].get_title(), axes[2].get_title()] == ["test image 40", "test image 41"]
+    assert [axes[1].get_title(), axes[3].get_title()] == ["is 2, taken for 7 (77.5%)", "is 9, taken for 1 (77.5%)"]
+    for number in range(2):
+        assert np.array_equal(shown(axes[2 * number].images[0]), images[number])
+        assert heights(axes[2 * number + 1]) == probabilities[number].tolist()
+    colours = [to_hex(bar.get_facecolor()) for bar in axes[1].patches]
+    assert [digit for digit in range(10) if colours[digit] == plots.GREEN] == [2]
+    assert [digit for digit in range(10) if colours[digit] == plots.RED] == [7]
+    assert not any(rest.axison for rest in axes[4:])
+
+
+def test_a_model_without_mistakes_has_an_empty_figure() -> None:
+    nothing = np.zeros(0, np.int64)
+    figure = plots.mistakes(np.zeros((0, 28, 28), np.uint8), nothing, np.zeros((0, 10)), nothing, "small")
+    assert not any(axes.images or axes.patches for axes in figure.axes)
+
+
+def test_comparison_draws_accuracy_with_its_interval_against_parameters() -> None:
+    table = pd.DataFrame(
+        {
+            "test_accuracy": [0.98, 0.9],
+            "test_accuracy_low": [0.97, 0.88],
+            "test_accuracy_high": [0.985, 0.91],
+            "parameters": [1000.0, 10.0],
+        },
+        index=["large", "small"],
+    )
+    axes = plots.comparison(table).axes[0]
+    points, _, (bars,) = axes.containers[0]
+    assert np.asarray(points.get_xydata()).tolist() == [[1000, 0.98], [10, 0.9]]
+    ends = [np.asarray(segment)[:, 1].tolist() for segment in bars.get_segments()]
+    assert ends == [pytest.approx([0.97, 0.985]), pytest.approx([0.88, 0.91])]
+    names = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
+    assert names == {"large": (1000, 0.98), "small": (10, 0.9)}
+    assert axes.get_xscale() == "log"
+
+
+def test_the_same_figure_is_saved_as_the_same_bytes(tmp_path: Path) -> None:
+    def draw() -> Figure:
+        return plots.learning_curves(HISTORY, "small")
+
+    for name in ("one", "two"):
+        plots.save(draw(), tmp_path / name / "curves.png")
+    content = (tmp_path / "one" / "curves.png").read_bytes()
+    assert content == (tmp_path / "two" / "curves.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert b"Matplotlib" not in content
+
+
+def test_a_matplotlibrc_of_the_user_changes_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("savefig.facecolor: red\nfont.size: 20\n", encoding="utf-8")
+    code = (
+        "import numpy, pathlib; from mnist_pipeline.results import plots; "
+        "plots.save(plots.confusion_matrix(numpy.eye(10, dtype=int), 'small'), pathlib.Path('found.png'))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT / "src")), check=True
+    )
+    plots.save(plots.confusion_matrix(np.eye(10, dtype=int), "small"), tmp_path / "expected.png")
+    assert (tmp_path / "found.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
