@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_pipeline.cli.main import main
+from mnist_pipeline.cli import main
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from mnist_pipeline.training.evaluation import wilson

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.arithmetic.portable import obstacle
-from mnist_pipeline.cli.main import main
+from mnist_pipeline.cli import main
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json

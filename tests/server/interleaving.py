@@ -21,7 +21,7 @@ from typing import Any
 import mnist_pipeline.registry  # noqa: F401 # sets MLflow's switches, which MLflow reads when it is imported
 
 from mlflow.tracking import MlflowClient  # isort: skip
-from mnist_pipeline.cli.main import main as run_command
+from mnist_pipeline.cli import main as run_command
 
 COLLIDING = (
     "create_experiment",

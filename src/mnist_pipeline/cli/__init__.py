@@ -2,3 +2,7 @@
 
 Stands on all others.
 """
+
+from mnist_pipeline.cli.program import main
+
+__all__ = ["main"]

@@ -19,7 +19,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
 
-MNIST = (sys.executable, "-c", "from mnist_pipeline.cli.main import main; main()")
+MNIST = (sys.executable, "-c", "from mnist_pipeline.cli import main; main()")
 DVC = (sys.executable, "-m", "dvc")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ALIEN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH")  # what leads to another repository, store or source

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_pipeline.cli.main import main
+from mnist_pipeline.cli import main
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from tests import synthetic
@@ -181,12 +181,12 @@ def test_a_process_ends_with_its_message_and_code(
     arguments: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "params.yaml").write_text("sede: 1\n", "utf-8")
-    done = python("from mnist_pipeline.cli.main import main; main()", *arguments, cwd=tmp_path)
+    done = python("from mnist_pipeline.cli import main; main()", *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in done.stderr
 
 
 def test_the_command_imports_nothing_heavy(tmp_path: Path) -> None:
-    code = f"import sys, mnist_pipeline.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
+    code = f"import sys, mnist_pipeline.cli; print([name for name in {HEAVY} if name in sys.modules])"
     assert python(code, cwd=tmp_path).stdout == "[]\n"
