@@ -27,7 +27,13 @@ PARTS = (
     ".gitignore",
     "data/archive/mnist/README.md",
 )
-STUDY = ("studies/measure.py", "studies/published/dvc.yaml", "studies/published/.gitignore")
+STUDY = (
+    "studies/measure.py",
+    "studies/table.py",
+    "studies/train.py",
+    "studies/published/dvc.yaml",
+    "studies/published/.gitignore",
+)
 ALIEN = ("MLFLOW_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS")
 
 

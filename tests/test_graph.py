@@ -1,6 +1,7 @@
 """dvc.yaml against the code: what a stage imports is among its deps, what it reads of params.yaml among its params."""
 
 import ast
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,10 @@ def _file(module: str) -> str | None:
     return next((place for place in (f"{base}.py", f"{base}/__init__.py") if (ROOT / place).exists()), None)
 
 
-def _script(stage: str) -> str:
-    return "studies/table.py" if stage == "table" else f"stages/{stage}.py"
-
-
-def _closure(stage: str) -> set[str]:
+def _closure(folder: str, stage: str) -> set[str]:
     """The files of this project that a stage's script leads to."""
-    seen, todo = set(), [_script(stage)]
+    script = _definition(folder, stage)["cmd"].split()[2]
+    seen, todo = set(), [str((ROOT / folder / script).resolve().relative_to(ROOT))]
     while todo:
         path = todo.pop()
         if path not in seen:
@@ -68,17 +66,14 @@ def _closure(stage: str) -> set[str]:
 
 @pytest.mark.parametrize(("folder", "stage"), CASES)
 def test_deps_are_the_rooms_that_a_stage_enters(folder: str, stage: str) -> None:
-    paths = {path.removeprefix("../../").replace("../table", "studies/table") for path in _deps(folder, stage)}
+    here = ROOT / folder
+    paths = {os.path.normpath(here / path).removeprefix(f"{ROOT}/") for path in _definition(folder, stage)["deps"]}
     listed = {path for path in paths if path.startswith(("src/", "stages/", "studies/"))}
-    expected = {path for path in map(_room, _closure(stage)) if path != f"{PACKAGE}/__init__.py"}
+    expected = {path for path in map(_room, _closure(folder, stage)) if path != f"{PACKAGE}/__init__.py"}
     if f"{PACKAGE}/networks" not in listed and f"{PACKAGE}/networks" in expected:  # by name: only the model's own
         expected -= {f"{PACKAGE}/networks"}
         expected |= {f"{PACKAGE}/networks/__init__.py", f"{PACKAGE}/networks/${{item.network}}.py"}
     assert listed == expected
-
-
-def _deps(folder: str, stage: str) -> list[str]:
-    return list(_definition(folder, stage)["deps"])
 
 
 def _room(path: str) -> str:
@@ -105,19 +100,19 @@ def test_no_shell_stays_between_dvc_and_a_stage(folder: str, stage: str) -> None
 def test_params_are_what_the_stage_reads(folder: str, stage: str) -> None:
     """Every stage looks at `runtime`, for its arithmetic; where nothing is computed, that is no input."""
     listed = {key.split(".")[0] for key in _definition(folder, stage)["params"] if isinstance(key, str)}
-    assert listed == _reads(stage) - ({"runtime"} if stage in ("download", "publish") else set())
+    assert listed == _reads(folder, stage) - ({"runtime"} if stage in ("download", "publish") else set())
 
 
 @pytest.mark.parametrize(("folder", "stage"), CASES)
 def test_versions_are_those_of_the_packages_that_the_stage_imports(folder: str, stage: str) -> None:
     versions = [entry for entry in _definition(folder, stage)["params"] if isinstance(entry, dict)]
     listed = {name for entry in versions for names in entry.values() for name in names}
-    assert listed == (set() if stage in ("download", "publish") else _packages(stage) & set(DECIDING))
+    assert listed == (set() if stage in ("download", "publish") else _packages(folder, stage) & set(DECIDING))
 
 
-def _packages(stage: str) -> set[str]:
+def _packages(folder: str, stage: str) -> set[str]:
     """The packages of others that a stage needs: matplotlib writes its pictures by pillow, pandas stands on numpy."""
-    trees = [ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in _closure(stage) - HELPERS]
+    trees = [ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in _closure(folder, stage) - HELPERS]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -126,13 +121,13 @@ def _packages(stage: str) -> set[str]:
 
 
 def test_every_key_of_params_is_read_by_some_stage() -> None:
-    assert set().union(*map(_reads, STAGES)) == set(Params.model_fields)
+    assert set().union(*(_reads(".", stage) for stage in STAGES)) == set(Params.model_fields)
 
 
-def _reads(stage: str) -> set[str]:
+def _reads(folder: str, stage: str) -> set[str]:
     """Top-level keys that a stage, or the modules it calls, take from the settings."""
     found: set[str] = set()
-    for path in _closure(stage):
+    for path in _closure(folder, stage):
         for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("settings", "params.load()"):
                 found.add("models" if node.attr == "recipe" else node.attr)

@@ -17,8 +17,8 @@ from tests import synthetic
 
 def test_the_card_says_what_the_model_was_made_of(workspace: Path, settings: Params) -> None:
     recipe, indices = settings.recipe("small"), torch.tensor([3, 5, 8])
-    found = manifest.describe("small", settings, "portable", ["gelu"], 7, indices)
-    assert (found.model, found.recipe, found.seed, found.parameters) == ("small", recipe, settings.seed, 7)
+    found = manifest.describe("small", settings, "portable", ["gelu"], torch.nn.Linear(2, 3), indices)
+    assert (found.model, found.recipe, found.seed, found.parameters) == ("small", recipe, settings.seed, 9)
     assert (found.split, found.runtime, found.training_images) == (settings.split, settings.runtime, 3)
     assert (found.arithmetic, found.unproven_operators) == ("unproven", ["gelu"])
     assert found.training_images_sha256 == dataset.digest(indices)

@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 
 from mnist_pipeline.arithmetic import machine
 from mnist_pipeline.core import params, paths
-from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.data.dataset import Dataset
 from mnist_pipeline.training import checkpoints, loop, resume
 from mnist_pipeline.training.loop import Training
@@ -79,25 +78,6 @@ def test_it_goes_on_to_the_same_bits(changes: dict[str, Any], workspace: Path) -
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert workspace / paths.RESUME in resume.State(card).path.parents
-
-
-def test_the_models_of_the_epochs_survive_too(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = synthetic.checked_recipe(epochs=3, study={"keep_epochs": True})
-    card, data = synthetic.card(spec), synthetic.dataset(250)
-    state = resume.State(card)
-    with pytest.raises(KilledError):
-        fit(fresh(card), data, state, last=2)
-    resumed = fresh(card)
-    state.restore(resumed)
-    fit(resumed, data, state, last=99)
-    state.keep_epochs(workspace / "model")
-    assert sorted(path.name for path in (workspace / "model" / "epochs").iterdir()) == ["01", "02", "03"]
-
-    (state.epochs / "01" / checkpoints.WEIGHTS).write_bytes(b"")
-    state.restore(fresh(card))
-    assert "damaged and deleted" in capsys.readouterr().err
-    with pytest.raises(PipelineError, match=r"expected the models of 3 epochs, found \[\]; run it again"):
-        state.keep_epochs(workspace / "other")
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

@@ -133,16 +133,6 @@ class Affine(Strict):
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
 
 
-class Study(Strict):
-    """For `studies/` alone: what write-ups do and no recipe of ours should. The test images are scored every epoch.
-
-    `keep_epochs` keeps the model of every epoch; `double_softmax` puts a softmax before a loss that applies one itself.
-    """
-
-    keep_epochs: bool = False
-    double_softmax: bool = False
-
-
 class Recipe(Strict):
     """One entry under `models`: a network and how it is trained. Of a last epoch only a part may be left: 1.5."""
 
@@ -156,7 +146,7 @@ class Recipe(Strict):
     batch: int = Field(gt=0)
     epochs: float = Field(gt=0, le=1e6)
     log_every: int = Field(gt=0)
-    study: Study | None = None
+    study: None = None  # stands in every model.json; the models of older commits have the same digest with it
 
 
 class Params(Strict):
@@ -183,18 +173,7 @@ def load(path: Path = paths.PARAMS) -> Params:
 def parse(content: Any, where: str) -> Params:
     """Check what a YAML reader returned. Raises PipelineError, one clause for each wrong key."""
     try:
-        parsed = Params.model_validate(content)
+        return Params.model_validate(content)
     except ValidationError as error:
         known = {name for model in Strict.__subclasses__() for name in model.model_fields}
         raise PipelineError(f"{where}: {yaml_reader.explain(error, content, known)}") from None
-    _check_study(parsed, where)
-    return parsed
-
-
-def _check_study(parsed: Params, where: str) -> None:
-    studied = [f"models.{name}.study" for name, recipe in parsed.models.items() if recipe.study is not None]
-    if studied and parsed.split.validation:
-        raise PipelineError(
-            f"{where}: {', '.join(studied)}: scores the test images while training, so nothing may be chosen: expected "
-            f"split.validation 0, found {parsed.split.validation}; remove it, or set that"
-        )

@@ -1,9 +1,12 @@
-"""Two 5×5 convolutions, each halved by max-pooling, and a wide hidden layer."""
+"""Two 5×5 convolutions, each halved by max-pooling, and a wide hidden layer.
+
+With `softmax` it ends in probabilities, as its write-up has it, though the loss applies a softmax itself.
+"""
 
 from torch import nn
 
 
-def network() -> nn.Module:
+def network(softmax: bool = False) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
         nn.ReLU(inplace=True),
@@ -15,4 +18,5 @@ def network() -> nn.Module:
         nn.Linear(64 * 7 * 7, 1024),
         nn.ReLU(inplace=True),
         nn.Linear(1024, 10),
+        *([nn.Softmax(dim=1)] if softmax else []),
     )

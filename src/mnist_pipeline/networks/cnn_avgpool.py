@@ -1,9 +1,12 @@
-"""Two 3×3 convolutions, the first one averaged to half its size before its batchnorm."""
+"""Two 3×3 convolutions, the first one averaged to half its size before its batchnorm.
+
+With `softmax` it ends in probabilities, as its write-up has it, though the loss applies a softmax itself.
+"""
 
 from torch import nn
 
 
-def network() -> nn.Module:
+def network(softmax: bool = False) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1),
         nn.AvgPool2d(2),
@@ -13,4 +16,5 @@ def network() -> nn.Module:
         nn.ReLU(inplace=True),
         nn.Flatten(),
         nn.Linear(16 * 14 * 14, 10),
+        *([nn.Softmax(dim=1)] if softmax else []),
     )

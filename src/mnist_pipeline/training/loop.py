@@ -35,7 +35,8 @@ class Training:
     epoch: int = 0
     images_seen: int = 0
     history: list[Row] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: float = 0.0  # of all epochs
+    scoring_seconds: float = 0.0  # of those, scoring
 
 
 def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
@@ -68,9 +69,11 @@ def fit(
             began = time.perf_counter()
             runtime.seed(training.seed, epoch)
             run_epoch(training, images, epoch, bar)
+            trained = time.perf_counter()
             for name, others in scored.items():
                 score(training, name, others, bar)
             training.epoch = epoch
+            training.scoring_seconds += time.perf_counter() - trained
             training.seconds += time.perf_counter() - began
             after_epoch(training)
     return training
@@ -124,23 +127,17 @@ def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int
     if recipe.augmentation is not None:
         images = random_affine(images, recipe.augmentation)
     logits = training.network(dataset.scale(images, recipe.scaling))
-    loss = _loss(logits, labels, recipe, recipe.label_smoothing)
+    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     training.optimizer.zero_grad()
     loss.backward()
     training.optimizer.step()
     return loss.item(), int((logits.argmax(dim=1) == labels).sum())
 
 
-def _loss(logits: Tensor, labels: Tensor, recipe: Recipe, smoothing: float) -> Tensor:
-    if recipe.study is not None and recipe.study.double_softmax:
-        logits = logits.softmax(dim=1)  # what two write-ups do, though cross_entropy applies one itself
-    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-
-
 def score(training: Training, name: str, images: Images, bar: Bar) -> None:
     """Add loss and accuracy on these images to the epoch's row."""
     predictions = evaluation.predict(training.network, *images, training.recipe.scaling)
-    loss = _loss(predictions.logits.double(), predictions.labels, training.recipe, smoothing=0.0).item()
+    loss = functional.cross_entropy(predictions.logits.double(), predictions.labels).item()
     _check_finite(loss, training, f"{name} after epoch {training.history[-1]['epoch']}")
     training.history[-1] |= {f"{name}_loss": loss, f"{name}_accuracy": predictions.accuracy}
     bar.set_postfix(loss=f"{training.history[-1]['training_loss']:.4f}", accuracy=_last_accuracy(training))

@@ -5,8 +5,9 @@ import json
 from typing import Literal
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
+from mnist_pipeline import networks
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of
 from mnist_pipeline.core.params import Arithmetic, Name, Params, Recipe, Runtime, Sha256, Split, Strict
@@ -35,9 +36,9 @@ class Card(Strict):
 
 
 def describe(
-    model: str, given: Params, arithmetic: Arithmetic, unproven: list[str], parameters: int, indices: Tensor
+    model: str, given: Params, arithmetic: Arithmetic, unproven: list[str], network: nn.Module, indices: Tensor
 ) -> Card:
-    """The card of a model with so many parameters, trained on the images at `indices` of the files in `data/idx`."""
+    """The manifest of a model with this network, trained on the images at `indices` of the files in `data/idx`."""
     recipe = given.recipe(model)
     return Card(
         model=model,
@@ -47,7 +48,7 @@ def describe(
         runtime=given.runtime,
         arithmetic="unproven" if unproven else arithmetic,
         unproven_operators=unproven,
-        parameters=parameters,
+        parameters=networks.count_parameters(network),
         data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},
         recipe_sha256=digest_recipe(recipe),
         training_images=len(indices),
