@@ -18,14 +18,6 @@ RESULTS = ("dvc.lock", "metrics", "results")
 TEXT = """Two clones without dvc.lock, metrics and results, so that every stage runs: one built by `mnist repro`,
 which is what `make repro` runs once the packages are installed, the other by plain `dvc repro`. The trainings' own
 seconds are what each measured inside the first, from the first batch to the last, validation included."""
-NOTE = """What stands in the way of the first: every stage is a process of its own. Each of the fourteen that train or
-evaluate imports torch (1.6 s) and pandas (0.4 s); torch's optimizers import the compiler at their first step (1.2 s);
-matplotlib and four pictures take 1.8 s of each evaluation; `verify` (4 s), `report` and `publish` (9 s) have nothing
-beside them to run. Together that is 70 to 80 core-seconds, whatever the trainings take. Done: pictures laid out by
-hand instead of by matplotlib (0.7 s less for each evaluation), the grid of images without torchvision (1.4 s less for
-`verify`), evaluation in batches that fit the cache (3 s less for `cnn_separable`), determinism switched on without
-the compiler (1.2 s less for every process). Left undone: one process for several stages, since DVC's own command
-would then not be the one that runs, and longer trainings, which would mend the ratio and nothing else."""
 
 
 def run() -> str:
@@ -45,7 +37,7 @@ def run() -> str:
         report.verdict(f"mnist repro / (trainings / {jobs})", together / (trainings / jobs), at_most=OVERHEAD),
         report.verdict("dvc repro / mnist repro", one_by_one / together, at_least=FASTER),
     ]
-    return "\n\n".join([TEXT, tables.markdown([row]), "\n".join(verdicts), NOTE])
+    return "\n\n".join([TEXT, tables.markdown([row]), "\n".join(verdicts)])
 
 
 def _build(clone: Path, program: str) -> tuple[float, float]:

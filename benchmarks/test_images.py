@@ -22,18 +22,6 @@ ROUNDS, BATCH, FASTER = 3, 100, 5.0
 TEXT = """Seconds from the files in memory to the number of right answers, on one thread: a DataLoader with the
 write-up's PIL transform and batches of 100 in the default layout against `evaluation.predict`. The weights are fresh
 ones, the same on both sides, since they do not decide the time. Medians of three rounds in turns."""
-NOTE = """What stands in the way of the two large networks is arithmetic: for 10,000 images `cnn_5x5` needs 277 and
-`cnn_separable` 264 billion operations, which at the speed of a large matrix product (170 GFLOP/s on this thread at
-best) take 1.6 s, while the whole DataLoader costs 0.6 s. Tried: batches of 10 to 500 images (50 keeps the maps of
-`cnn_separable` in the processor's cache and is twice as fast as 250; the bits are the same); bfloat16 by autocast
-(2.4 times faster for `cnn_5x5` and 3.9 times for `cnn_separable`, with the same number of errors, on a processor with
-AMX), not taken, since the metrics would be those of another arithmetic, fast on few machines. For `cnn_avgpool`,
-whose write-up has no Normalize, the DataLoader takes about 0.4 s, so that five times would need 0.13 s; ours takes
-0.25 s in channels_last and 0.30 s in the default layout, most of it in pooling, batchnorm and ReLU over large maps
-and not in arithmetic (6 billion operations). Folding batchnorm into the convolution before it takes `cnn_separable`
-from 3.3 to 2.0 s (3.5 times) and leaves the other two within 5 %; a frozen and fused TorchScript graph takes
-`cnn_avgpool` to 0.20, `cnn_separable` to 1.9 and `cnn_5x5` to 1.9 s: none reaches five times. Neither was taken, since
-the metrics would then be those of another network than the one that is registered."""
 
 
 def run() -> str:
@@ -42,7 +30,7 @@ def run() -> str:
     test = dataset.test_set()
     rows = [_compare(name, settings.recipe(name), test) for name in NETWORKS]
     verdicts = [report.verdict(row["network"], row["times faster"], at_least=FASTER) for row in rows]
-    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts), NOTE])
+    return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
 def _compare(name: str, recipe: Recipe, test: Dataset) -> dict[str, Any]:
