@@ -25,7 +25,8 @@ def _imported(room: str) -> set[str]:
 
 
 def test_there_are_rooms_and_nothing_else() -> None:
-    assert {path.name for path in PACKAGE.iterdir()} - {"__pycache__", "__init__.py"} == set(ROOMS)
+    files = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+    assert {path.parts[0] for path in files} == {*ROOMS, "__init__.py"}
 
 
 @pytest.mark.parametrize("room", ROOMS)
