@@ -106,7 +106,7 @@ def test_the_published_flaw_is_a_softmax_before_the_loss_alone(network: str) -> 
 
 def test_a_study_needs_a_split_in_which_nothing_is_chosen(study: Repository) -> None:
     study.write_params(study.params() | {"split": {"seed": 0, "validation": 50}})
-    said = study.run("dvc", "repro", "--quiet", "train@letter", code=1)
+    said = study.run("dvc", "repro", "--quiet", "train@letter", code=255)
     assert "expected split.validation 0, found 50" in said
 
 

@@ -33,8 +33,8 @@ PROVEN = frozenset(
     native_batch_norm_backward native_group_norm native_group_norm_backward native_layer_norm
     native_layer_norm_backward neg new_empty new_empty_strided new_zeros nll_loss_backward nll_loss_forward normal_
     ones ones_like permute profiler._record_function_enter_new profiler._record_function_exit rand randn randperm
-    relu relu_ scalar_tensor sgn sigmoid sigmoid_backward silu silu_backward sin slice split sqrt squeeze stack std
-    sub sub_ sum t tan tanh tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze
+    relu relu_ scalar_tensor sgn sigmoid sigmoid_backward silu silu_backward sin slice softmax split sqrt squeeze stack
+    std sub sub_ sum t tan tanh tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze
     upsample_bilinear2d upsample_bilinear2d_backward upsample_nearest2d upsample_nearest2d_backward var view where
     zero_ zeros zeros_like
     """.split()  # noqa: SIM905
