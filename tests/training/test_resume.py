@@ -1,5 +1,6 @@
 """A training that was killed goes on after its last finished epoch and ends with the bits of one that never stopped."""
 
+import json
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from ruamel.yaml import YAML
+from safetensors import safe_open
 
 from mnist_pipeline.arithmetic import machine
 from mnist_pipeline.core import params, paths
@@ -195,7 +197,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
 
 
 def state_file(folder: Path) -> Path | None:
-    return next(folder.glob(".resume/*/state"), None)
+    return next(folder.glob(".resume/*/state.safetensors"), None)
 
 
 def wait_for_a_new_state(folder: Path, process: subprocess.Popen[bytes]) -> None:
@@ -215,8 +217,8 @@ def reached(folder: Path) -> int:
     """The epoch of the state that a killed process left."""
     state = state_file(folder)
     assert state is not None
-    description = state.read_bytes().split(b"\n", 2)[1]
-    return int(YAML(typ="safe").load(description)["epoch"])
+    with safe_open(state, "pt") as file:
+        return int(json.loads(file.metadata()["progress"])["epoch"])
 
 
 def test_what_a_kill_left_half_written_is_not_taken_for_a_state(workspace: Path) -> None:
