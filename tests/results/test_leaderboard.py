@@ -13,7 +13,7 @@ from mnist_pipeline.core.files import write_json
 from mnist_pipeline.results import leaderboard
 from mnist_pipeline.training import history
 
-FIGURES = {
+METRICS = {
     "test_accuracy": 0.9,
     "test_accuracy_low": 0.88,
     "test_accuracy_high": 0.92,
@@ -30,9 +30,9 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def table(**models: dict[str, Any]) -> pd.DataFrame:
-    """The metrics of these models, as `report` reads them; each may differ from the usual figures."""
+    """The metrics of these models, as `report` reads them; each may differ from the usual ones."""
     for name, changes in models.items():
-        write_json(paths.metrics(name), FIGURES | changes)
+        write_json(paths.metrics(name), METRICS | changes)
     return leaderboard.read_metrics(list(models))
 
 
@@ -44,7 +44,7 @@ def test_metrics_stand_in_the_order_of_params_and_the_leaderboard_in_that_of_tes
         "middle",
         "low",
     ]
-    assert found.loc["middle"].to_dict() == FIGURES
+    assert found.loc["middle"].to_dict() == METRICS
 
 
 def test_the_best_is_chosen_on_validation_images_not_on_the_test_set() -> None:

@@ -1,4 +1,4 @@
-"""Figures hold the data they were given, in the right places; their files depend on nothing else."""
+"""Plots hold the data they were given, in the right places; their files depend on nothing else."""
 
 import subprocess
 import sys
@@ -14,8 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from mnist_pipeline.results import plots
+from mnist_pipeline.training.evaluation import wilson
 from tests import synthetic
 from tests.repository import ROOT, environment
 
@@ -145,24 +147,73 @@ def test_a_model_without_mistakes_has_an_empty_figure() -> None:
     assert not any(axes.images or axes.patches for axes in figure.axes)
 
 
-def test_comparison_draws_accuracy_with_its_interval_against_parameters() -> None:
-    table = pd.DataFrame(
-        {
-            "test_accuracy": [0.98, 0.9],
-            "test_accuracy_low": [0.97, 0.88],
-            "test_accuracy_high": [0.985, 0.91],
-            "parameters": [1000.0, 10.0],
-        },
-        index=["large", "small"],
-    )
-    axes = plots.comparison(table).axes[0]
+def metrics(**models: tuple[int, int]) -> pd.DataFrame:
+    """The metrics of models with so many errors in 10,000 test images and so many parameters."""
+    rows = {}
+    for name, (errors, parameters) in models.items():
+        low, high = wilson(errors, 10_000)
+        accuracy = {"test_accuracy": 1 - errors / 10_000, "test_accuracy_low": low, "test_accuracy_high": high}
+        rows[name] = accuracy | {"test_errors": errors, "parameters": parameters}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def test_comparison_draws_the_error_with_its_interval_against_parameters() -> None:
+    axes = plots.comparison(metrics(large=(200, 1000), small=(1000, 10))).axes[0]
     points, _, (bars,) = axes.containers[0]
-    assert np.asarray(points.get_xydata()).tolist() == [[1000, 0.98], [10, 0.9]]
-    ends = [np.asarray(segment)[:, 1].tolist() for segment in bars.get_segments()]
-    assert ends == [pytest.approx([0.97, 0.985]), pytest.approx([0.88, 0.91])]
-    names = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
-    assert names == {"large": (1000, 0.98), "small": (10, 0.9)}
-    assert axes.get_xscale() == "log"
+    assert np.asarray(points.get_xydata()).tolist() == [[1000, pytest.approx(2)], [10, pytest.approx(10)]]
+    for segment, errors in zip(bars.get_segments(), (200, 1000), strict=True):
+        low, high = wilson(errors, 10_000)
+        assert np.asarray(segment)[:, 1].tolist() == pytest.approx([100 * (1 - high), 100 * (1 - low)])
+    names = {text.get_text(): list(text.xy) for text in axes.texts if isinstance(text, Annotation)}
+    assert names == {"large": [1000, pytest.approx(2)], "small": [10, pytest.approx(10)]}
+    assert [axes.get_xscale(), axes.get_xlabel(), axes.get_ylabel()] == ["log", "number of parameters", "test error"]
+    steps = np.diff(axes.transData.transform([(1, error) for error in (2, 4, 8)])[:, 1])
+    assert steps[0] == pytest.approx(steps[1])  # twice the error is always as far
+    assert {"2 %", "5 %", "10 %"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+CLOSE = {f"cnn_number_{number}": (100 + number % 3, 30_000 + 100 * number) for number in range(12)}
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        {"cnn_separable": (136, 30_306), "cnn_avgpool": (135, 32_634), "cnn_fast": (97, 30_074), "mlp": (500, 22_270)},
+        {"left": (100, 1000), "right": (100, 1000)},
+        CLOSE,
+        {"perfect": (0, 10_000), "perfect_too": (0, 10_000), **CLOSE},
+        {"m" + 99 * "x": (100, 1000), "m" + 99 * "y": (100, 1000)},
+        {f"model_{number}": (20 + number, 10_000) for number in range(60)},
+    ],
+)
+def test_no_name_in_the_comparison_covers_another_or_a_marker(
+    models: dict[str, tuple[int, int]], tmp_path: Path
+) -> None:
+    figure = plots.comparison(metrics(**models))
+    plots.save(figure, tmp_path / "comparison.png")
+    axes = figure.axes[0]
+    labels = [text for text in axes.texts if text.get_text()]
+    assert sorted(label.get_text().replace("\n", "") for label in labels) == sorted(models)
+    boxes = [label.get_window_extent() for label in labels]
+    points = axes.containers[0][0]
+    radius = points.get_markersize() / 2 * figure.dpi / 72
+    places = axes.transData.transform(np.asarray(points.get_xydata()))
+    markers = [Bbox([place - radius, place + radius]) for place in places]
+    for number, box in enumerate(boxes):
+        assert box.count_overlaps([*markers, *boxes[:number]]) == 0
+        assert axes.bbox.contains(*box.min)
+        assert axes.bbox.contains(*box.max)
+
+
+def test_a_model_without_errors_is_drawn_at_zero(tmp_path: Path) -> None:
+    figure = plots.comparison(metrics(perfect=(0, 1000), good=(40, 100)))
+    plots.save(figure, tmp_path / "comparison.png")
+    axes = figure.axes[0]
+    points, _, (bars,) = axes.containers[0]
+    assert np.asarray(points.get_ydata()).tolist() == [0, pytest.approx(0.4)]
+    assert np.asarray(bars.get_segments()[0])[:, 1].tolist() == [0, pytest.approx(100 * (1 - wilson(0, 10_000)[0]))]
+    assert all(axes.bbox.contains(*place) for place in axes.transData.transform(np.asarray(points.get_xydata())))
+    assert "0 %" in {label.get_text() for label in axes.get_yticklabels()}
 
 
 def test_the_same_figure_is_saved_as_the_same_bytes(tmp_path: Path) -> None:

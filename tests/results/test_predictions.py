@@ -45,15 +45,6 @@ def test_every_picture_is_there(written: tuple[Path, Predictions]) -> None:
     assert names == ["confusion.png", "curves.png", "mistakes.png", "predictions.png"]
 
 
-def test_confusion_counts_true_digits_in_rows() -> None:
-    counts = predictions.confusion(np.array([3, 3, 3, 5]), np.array([3, 7, 7, 5]))
-    assert {(row, column): count for (row, column), count in np.ndenumerate(counts) if count} == {
-        (3, 3): 1,
-        (3, 7): 2,
-        (5, 5): 1,
-    }
-
-
 def test_the_surest_mistakes_come_first_and_the_right_ones_not_at_all() -> None:
     logits, classes = torch.zeros(5, 10), torch.tensor([1, 2, 3, 4, 3])
     logits[range(5), classes] = torch.tensor([1.0, 9.0, 3.0, 2.0, 3.0])

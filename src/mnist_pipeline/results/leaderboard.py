@@ -1,6 +1,5 @@
 """All models side by side: leaderboard, curves, and the choice of the best."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,8 +19,8 @@ def read_metrics(models: list[str]) -> pd.DataFrame:
 
 def check_leftovers(models: list[str]) -> None:
     """Refuse files of models that params.yaml no longer names: they would enter the hashes of later stages."""
-    found = {folder / name for folder in (paths.MODELS, paths.TRAIN, paths.TEST) for name in _names(folder)}
-    found |= {paths.metrics(name) for name in _names(paths.MODEL_METRICS)}
+    folders = (paths.MODELS, paths.TRAIN, paths.TEST, paths.MODEL_METRICS)
+    found = [path for folder in folders for path in folder.glob("[!.]*")]
     leftovers = sorted(str(path) for path in found if path.stem not in models)
     if leftovers:
         raise PipelineError(
@@ -30,29 +29,17 @@ def check_leftovers(models: list[str]) -> None:
         )
 
 
-def _names(folder: Path) -> list[str]:
-    return [path.stem for path in folder.glob("*") if not path.name.startswith(".")]
-
-
 def best(table: pd.DataFrame) -> dict[str, Any]:
     """The model with the highest validation accuracy, ties to fewer parameters, then to the first in params.yaml.
 
-    With it the numbers that decided.
-
-    Raises PipelineError when no model was validated.
+    With it the numbers that decided. Raises PipelineError when no model was validated.
     """
     if "validation_accuracy" not in table:
         raise PipelineError("params.yaml: split.validation is 0: without validation images no model can be chosen")
     ranked = table.sort_values(["validation_accuracy", "parameters"], ascending=[False, True], kind="stable")
-    decided = ranked[["validation_accuracy", "parameters"]].to_dict(orient="index")
-    candidates = [
-        {"model": name, **numbers, "parameters": int(numbers["parameters"])} for name, numbers in decided.items()
-    ]
-    return {
-        "model": candidates[0]["model"],
-        "rule": "validation_accuracy, ties to fewer parameters",
-        "ranking": candidates,
-    }
+    ranking = ranked.rename_axis("model").reset_index()[["model", "validation_accuracy", "parameters"]]
+    rule = "validation_accuracy, ties to fewer parameters"
+    return {"model": ranked.index[0], "rule": rule, "ranking": ranking.to_dict("records")}
 
 
 def read_best() -> str:
@@ -83,7 +70,7 @@ def curves(models: list[str]) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame, chosen: str) -> dict[str, Any]:
-    """The few figures that are worth comparing across commits; of each model that by which one is chosen.
+    """The few metrics that are worth comparing across commits; of each model the accuracy by which one is chosen.
 
     Their names (`validation.MODEL`) fit into a column of `dvc exp show`, which crashes where a metric bears the name of
     a folder that some stage depends on.

@@ -1,6 +1,9 @@
-"""Figures: data in, matplotlib Figure out. Nothing here reads a file or knows a path except `save`."""
+"""Plots: data in, a matplotlib Figure out. Nothing here reads a file or knows a path except `save`."""
 
+import itertools
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -8,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, SymmetricalLogLocator
+from matplotlib.transforms import Bbox
 
 matplotlib.rcdefaults()  # whatever matplotlibrc a user has: the bytes of a picture must not depend on it
 
@@ -16,12 +20,14 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]
 Probabilities = npt.NDArray[np.floating]
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6db5", "#e08a1e", "#3a8f4d", "#c0392b", "#8a8a8a"
+DPI = 110
+SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of a point: right, up
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the figure alone (matplotlib would sign it with its version)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
 def image_grid(images: Images, columns: int, title: str) -> Figure:
@@ -31,9 +37,8 @@ def image_grid(images: Images, columns: int, title: str) -> Figure:
     tiled = tiles.transpose(0, 2, 1, 3).reshape(rows * size, columns * size)
     figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * rows + 0.7), layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(tiled, cmap="gray_r", vmin=0, vmax=255)
+    _draw(axes, tiled)
     axes.set_title(title, fontsize=10)
-    axes.axis("off")
     return figure
 
 
@@ -41,16 +46,14 @@ def label_histogram(counts: dict[str, list[int]]) -> Figure:
     """How often each digit occurs in each split, as a share of the split, with the numbers above the bars."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.add_subplot()
-    width, highest = 0.8 / len(counts), 0.0
+    width = 0.8 / len(counts)
     for number, (split, labels) in enumerate(counts.items()):
         places = np.arange(len(labels)) + (number - (len(counts) - 1) / 2) * width
-        total = sum(labels)
-        shares = [label / max(1, total) for label in labels]
-        highest = max(highest, *shares)
-        bars = axes.bar(places, shares, width, label=f"{split} ({total:,})", color=(BLUE, ORANGE, GREEN)[number])
+        shares = [label / max(1, sum(labels)) for label in labels]
+        bars = axes.bar(places, shares, width, label=f"{split} ({sum(labels):,})", color=(BLUE, ORANGE, GREEN)[number])
         axes.bar_label(bars, labels=[str(label) for label in labels], fontsize=7, rotation=90, padding=3)
     axes.set(xticks=range(10), xlabel="digit", ylabel="share of the split", title="Labels in each split")
-    axes.set_ylim(0, max(0.15, 1.3 * highest))  # room for the numbers
+    axes.set_ylim(0, max(0.15, 1.3 * axes.dataLim.ymax))  # room for the numbers
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(ncols=3, loc="upper right", fontsize=8)
     return figure
@@ -115,9 +118,7 @@ def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indic
     figure.suptitle(f"{model}: the most confident of its mistakes", fontsize=11)
     room = {"left": 0.02, "right": 0.98, "bottom": 0.04, "top": 0.92, "hspace": 0.5, "wspace": 0.12}
     grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2], **room}).reshape(10, 2)  # by hand as above
-    for (picture, bars), image, label, row, index in zip(
-        grid[: len(labels)], images, labels, probabilities, indices, strict=True
-    ):
+    for (picture, bars), image, label, row, index in zip(grid, images, labels, probabilities, indices, strict=False):
         _draw(picture, image)
         picture.set_title(f"test image {index}", fontsize=8)
         colours = [GREEN if digit == label else RED if digit == row.argmax() else GREY for digit in range(10)]
@@ -138,18 +139,46 @@ def _draw(axes: Axes, image: Images) -> None:
 
 
 def comparison(table: pd.DataFrame) -> Figure:
-    """Test accuracy with its 95 % interval against parameters; columns as in a model's metrics, the index its name."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    """Test error with its 95 % interval against parameters; columns as in a model's metrics, the index its name.
+
+    The axis of the error is logarithmic above the smallest value that is not 0, and linear from there to 0.
+    """
+    figure = Figure(figsize=(8, max(5.0, len(table) / 4)), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    accuracy = table["test_accuracy"]
-    spread = [accuracy - table["test_accuracy_low"], table["test_accuracy_high"] - accuracy]
-    axes.errorbar(table["parameters"], accuracy, yerr=spread, fmt="o", color=BLUE, ecolor=GREY, capsize=4)
-    for name, row in table.iterrows():
-        place = (row["parameters"], row["test_accuracy"])
-        axes.annotate(str(name), place, xytext=(8, 4), textcoords="offset points", fontsize=9)
-    axes.set_xscale("log")
-    axes.margins(x=0.2)
-    axes.set(xlabel="parameters", ylabel="test accuracy", title="Test accuracy with 95 % interval against parameters")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    percent = (100 * (1 - table.filter(like="test_accuracy"))).round(9)  # the interval of 0 errors may begin at 1e-14
+    error, low, high = (percent[f"test_accuracy{end}"] for end in ("", "_high", "_low"))
+    points, _, (intervals,) = axes.errorbar(
+        table["parameters"], error, yerr=[error - low, high - error], fmt="o", color=BLUE, ecolor=GREY, capsize=4
+    )
+    smallest = float(percent[percent > 0].min().min())
+    axes.set(xscale="log", xlabel="number of parameters", ylabel="test error")
+    axes.set_title("Test error and number of parameters of each model; bars: 95 % interval")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_yscale("symlog", linthresh=smallest)
+    axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=smallest, subs=[1, 2, 5]))
+    axes.yaxis.set_major_formatter("{x:g} %")
+    axes.margins(0.15)
     axes.grid(alpha=0.3)
+    figure.draw_without_rendering()  # lays the axes out, so that places are known in pixels
+    taken = [axes.transData.transform_bbox(Bbox(ends)).padded(8) for ends in intervals.get_segments()]
+    for name, point in zip(table.index, points.get_xydata(), strict=True):
+        taken.append(_label(axes, str(name), point, taken))
     return figure
+
+
+def _label(axes: Axes, name: str, point: tuple[float, float], taken: list[Bbox]) -> Bbox:
+    """Write a name as near to its point as it covers no box that is taken; returns its own box, in pixels."""
+    style: dict[str, Any] = {"textcoords": "offset pixels", "fontsize": 9, "ha": "center", "va": "center"}
+    label = axes.annotate(textwrap.fill(name, 24), point, (0, 0), **style)
+    on_point = label.get_window_extent().padded(2)
+    for distance, (right, up) in itertools.product(range(10, 1500, 6), SIDES):
+        offset = (right * (distance + on_point.width / 2), up * (distance + on_point.height / 2))
+        box = on_point.translated(*offset)
+        inside = axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max)
+        if inside and not box.count_overlaps(taken):
+            break
+    label.set_position(offset)
+    if distance > 10:
+        end = (right * distance, up * distance)
+        axes.annotate("", point, end, textcoords="offset pixels", arrowprops={"arrowstyle": "-", "color": GREY})
+    return box

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import torch
+from torch import Tensor
 
 from mnist_pipeline.core.files import write_csv
-from mnist_pipeline.data import idx
-from mnist_pipeline.results import plots
+from mnist_pipeline.results import confusion, plots
 from mnist_pipeline.training.evaluation import Predictions
 
 
@@ -20,17 +18,16 @@ def write(model: str, test: Predictions, images: plots.Images, history: pd.DataF
     table = pd.DataFrame({"index": range(len(labels)), "label": labels, "predicted": classes})
     write_csv(folder / "predictions.csv", table)
     _write_probabilities(test, folder / "probabilities.npy")
-    counts = confusion(labels, classes)
+    counts = confusion.counts(labels, classes)
     cells = [(row, column, count) for (row, column), count in np.ndenumerate(counts)]
     write_csv(folder / "confusion.csv", pd.DataFrame(cells, columns=["label", "predicted", "count"]))
-    worst = confident_mistakes(test)
+    surest = confident_mistakes(test)
+    worst = surest.numpy()
     pictures = {
         "curves": plots.learning_curves(history, model),
         "confusion": plots.confusion_matrix(counts, model),
         "predictions": plots.prediction_grid(images[:25], labels[:25], classes[:25], model),
-        "mistakes": plots.mistakes(
-            images[worst], labels[worst], test.probabilities(torch.from_numpy(worst)).numpy(), worst, model
-        ),
+        "mistakes": plots.mistakes(images[worst], labels[worst], test.probabilities(surest).numpy(), worst, model),
     }
     for name, figure in pictures.items():
         plots.save(figure, folder / "pictures" / f"{name}.png")
@@ -45,16 +42,8 @@ def _write_probabilities(test: Predictions, path: Path) -> None:
             stream.write(test.probabilities(rows).numpy().astype("<f4").tobytes())
 
 
-def confident_mistakes(test: Predictions, most: int = 10) -> npt.NDArray[np.int64]:
+def confident_mistakes(test: Predictions, most: int = 10) -> Tensor:
     """Indices of the wrong predictions in which the network was surest, surest first, at most `most`."""
     wrong = (test.classes != test.labels).nonzero().squeeze(1)
     confidence = test.probabilities(wrong).amax(dim=1)
-    chosen: npt.NDArray[np.int64] = wrong[confidence.argsort(descending=True, stable=True)][:most].numpy()
-    return chosen
-
-
-def confusion(labels: plots.Labels, classes: plots.Labels) -> npt.NDArray[np.int64]:
-    """Counts of shape (10, 10): rows the true digit, columns the predicted one."""
-    counts = np.zeros((idx.CLASSES, idx.CLASSES), dtype=np.int64)
-    np.add.at(counts, (labels, classes), 1)
-    return counts
+    return wrong[confidence.argsort(descending=True, stable=True)][:most]
