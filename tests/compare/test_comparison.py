@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from mnist_pipeline.compare import comparison
-from mnist_pipeline.compare.comparison import Paired
 from mnist_pipeline.core.errors import PipelineError
 
 
@@ -15,24 +14,26 @@ def predictions(wrong: set[int], images: int = 20) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "paired"),
+    ("before", "after", "gained", "lost", "p_value"),
     [
-        ({0, 1, 2, 3, 4, 9}, {5, 9}, Paired(1, 5, 0.21875)),  # 2 (1 + 6) / 2^6
-        ({9}, {0, 1, 2, 3, 9}, Paired(4, 0, 0.125)),  # 2 / 2^4
-        ({0, 1}, {2, 3}, Paired(2, 2, 1.0)),
-        ({0, 1}, {0, 1}, Paired(0, 0, 1.0)),
+        ({0, 1, 2, 3, 4, 9}, {5, 9}, 1, 5, 0.21875),  # 2 (1 + 6) / 2^6
+        ({9}, {0, 1, 2, 3, 9}, 4, 0, 0.125),  # 2 / 2^4
+        ({0, 1}, {2, 3}, 2, 2, 1.0),
+        ({0, 1}, {0, 1}, 0, 0, 1.0),
     ],
 )
-def test_errors_gained_and_lost_with_the_exact_p_value(before: set[int], after: set[int], paired: Paired) -> None:
+def test_errors_gained_and_lost_with_the_exact_p_value(
+    before: set[int], after: set[int], gained: int, lost: int, p_value: float
+) -> None:
     found = comparison.pair(predictions(before), predictions(after))
-    assert (found.gained, found.lost) == (paired.gained, paired.lost)
-    assert found.p_value == pytest.approx(paired.p_value, abs=1e-12)
+    assert (found["gained"], found["lost"]) == (gained, lost)
+    assert found["p_value"] == pytest.approx(p_value, abs=1e-12)
 
 
 def test_an_error_that_becomes_another_error_is_neither_gained_nor_lost() -> None:
     after = predictions({0})
     after.loc[0, "predicted"] = 5
-    assert comparison.pair(predictions({0}), after) == Paired(0, 0, 1.0)
+    assert comparison.pair(predictions({0}), after) == {"gained": 0, "lost": 0, "p_value": 1.0}
 
 
 def test_predictions_for_other_images_or_labels_are_refused() -> None:

@@ -1,6 +1,7 @@
 """`mnist compare`: two revisions side by side."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -27,6 +28,6 @@ def compare(
 
     found = comparison.compare(revision.at(before), revision.at(after))
     if as_json:
-        print(json.dumps(formats.as_json(found), indent=2, ensure_ascii=False))
+        print(json.dumps(asdict(found) | {"differs": found.differs}, indent=2, ensure_ascii=False))
     else:
-        print(formats.markdown(found) if as_markdown else formats.table(found))
+        print(formats.markdown(found) if as_markdown else formats.text(found))

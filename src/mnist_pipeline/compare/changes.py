@@ -19,14 +19,18 @@ class Change:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.key} {_shown(self.before)} → {_shown(self.after)}"
+        before, after = (ABSENT if value is None else value for value in (self.before, self.after))
+        return f"{self.key} {before} → {after}"
 
 
 def between(before: Any, after: Any) -> list[Change]:
-    """The keys whose values differ, in the order of the second, then those that only the first has."""
+    """The keys whose values differ, in the order of the second, then those that only the first has.
+
+    Values are the same when a file shows them alike: 1, 1.0 and true are three.
+    """
     old, new = flat(before), flat(after)
-    keys = [*new, *(key for key in old if key not in new)]
-    return [Change(key, old.get(key), new.get(key)) for key in keys if _value(old, key) != _value(new, key)]
+    shown = [{key: repr(value) for key, value in side.items()} for side in (old, new)]
+    return [Change(key, old.get(key), new.get(key)) for key in new | old if shown[0].get(key) != shown[1].get(key)]
 
 
 def flat(content: Any, prefix: str = "") -> dict[str, Any]:
@@ -41,14 +45,12 @@ def unbuilt(revision: Revision) -> str:
     """A sentence on models whose results are not those of params.yaml and dvc.lock; empty when there are none."""
     if not revision.has(LOCK):
         return f"{revision}: has no {LOCK}, so nothing tells whether its results are those of its params.yaml"
-    absent = [model for model in revision.models if not revision.lock.stages.keys() >= set(_behind(model))]
+    absent = [model for model in revision.models if not revision.lock.stages.keys() >= _behind(model)]
     stale = [model for model in revision.models if model not in absent and _is_stale(revision, model)]
-    if not (absent or stale):
-        return ""
     found = {"trained with other values than its params.yaml has": stale, f"not in its {LOCK}": absent}
     said = [f"{what}: {', '.join(models)}" for what, models in found.items() if models]
     advice = "run `make repro` first" if revision.commit is None else "it was committed without `make repro`"
-    return f"{revision}: {'; '.join([*said, advice])}"
+    return f"{revision}: {'; '.join([*said, advice])}" if said else ""
 
 
 def of_files(before: Revision, after: Revision, models: list[str]) -> str:
@@ -62,21 +64,14 @@ def of_files(before: Revision, after: Revision, models: list[str]) -> str:
     return f"no parameter of {', '.join(models)} changed; {why}"
 
 
-def _behind(model: str) -> tuple[str, ...]:
+def _behind(model: str) -> set[str]:
     """The stages whose parameters decide a model's results: `verify` has those of the data and of the split."""
-    return "verify", *lockfile.stages_of(model)
+    return {"verify", *lockfile.stages_of(model)}
 
 
 def _is_stale(revision: Revision, model: str) -> bool:
     recorded = [revision.lock.stages[stage].get("params", {}).get(PARAMS.name, {}) for stage in _behind(model)]
     return any(_at(revision.params, key) != value for values in recorded for key, value in values.items())
-
-
-def _read(lock: Lock, model: str) -> set[tuple[str, str]]:
-    stages = [lock.stages.get(stage, {}) for stage in lockfile.stages_of(model)]
-    files = {(dep["path"], dep["md5"]) for stage in stages for dep in stage.get("deps", [])}
-    others = [values for stage in stages for file, values in stage.get("params", {}).items() if file != PARAMS.name]
-    return files | {(name, str(value)) for values in others for name, value in values.items()}
 
 
 def _at(content: Any, key: str) -> Any:
@@ -85,10 +80,9 @@ def _at(content: Any, key: str) -> Any:
     return content
 
 
-def _value(values: dict[str, Any], key: str) -> tuple[bool, str]:
-    """Equal for values that a file would show alike: 1, 1.0 and true are three."""
-    return key in values, repr(values.get(key))
-
-
-def _shown(value: Any) -> str:
-    return ABSENT if value is None else str(value)
+def _read(lock: Lock, model: str) -> set[tuple[str, str]]:
+    """What the two stages of a model read apart from params.yaml: files with md5s, packages with versions."""
+    stages = [lock.stages.get(stage, {}) for stage in lockfile.stages_of(model)]
+    files = {(dep["path"], dep["md5"]) for stage in stages for dep in stage.get("deps", [])}
+    params = [entry for stage in stages for file, entry in stage.get("params", {}).items() if file != PARAMS.name]
+    return files | {(name, str(value)) for entry in params for name, value in entry.items()}

@@ -12,66 +12,24 @@ from mnist_pipeline.compare.changes import Change
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 
-
-@dataclass(frozen=True)
-class Paired:
-    """How many images only the second has wrong (`gained`) or only the first (`lost`), and the exact McNemar p-value.
-
-    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
-    """
-
-    gained: int
-    lost: int
-    p_value: float
-
-
-def pair(before: pd.DataFrame, after: pd.DataFrame) -> Paired:
-    """Hold two tables of `index`, `label` and `predicted`, a row an image, against each other.
-
-    The p-value (0–1) is two-sided: how often a fair coin, thrown for each image that only one of them has wrong, splits
-    them at least as unevenly. Raises PipelineError unless both are for the same images with the same labels.
-    """
-    same = ["index", "label"]
-    if not before[same].reset_index(drop=True).equals(after[same].reset_index(drop=True)):
-        raise PipelineError(
-            f"predictions: the first are for {len(before)} images, the second for {len(after)}, and their indices or "
-            "labels differ: predictions for other data can't be paired"
-        )
-    wrong_before = (before["predicted"] != before["label"]).to_numpy()
-    wrong_after = (after["predicted"] != after["label"]).to_numpy()
-    gained, lost = int((wrong_after & ~wrong_before).sum()), int((wrong_before & ~wrong_after).sum())
-    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    return Paired(gained, lost, p_value)
-
-
-FIGURES = ("test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_errors")
+SHOWN = ("test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_errors")
 
 
 @dataclass(frozen=True)
 class Row:
     """One model: its metrics in both revisions (None where it was not evaluated), and what changed in its recipe.
 
-    `refusal` says why its predictions are not paired, or is empty.
+    `points` is the change of test accuracy (-100 to 100) and `paired` what `pair` found. Both are None where the
+    predictions are not of the same images; `refusal` then says why, and is else empty.
     """
 
     model: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
-    paired: Paired | None
-    refusal: str
     recipe: list[Change]
-
-    @property
-    def points(self) -> float | None:
-        """Change of test accuracy in points (-100 to 100); None where the two are not of the same images."""
-        if self.paired is None or self.before is None or self.after is None:
-            return None
-        return 100 * float(self.after["test_accuracy"] - self.before["test_accuracy"])
-
-    @property
-    def differs(self) -> bool:
-        """Whether anything of the model is another; loss and calibration move with the least change of its weights."""
-        return bool(self.recipe) or self.paired is None or self.before != self.after
+    refusal: str
+    points: float | None = None
+    paired: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,13 +38,14 @@ class Comparison:
 
     before: Revision
     after: Revision
-    rows: list[Row]
+    models: list[Row]
     shared: list[Change]
     notes: list[str]
 
     @property
     def differs(self) -> bool:
-        return bool(self.shared) or any(row.differs for row in self.rows)
+        """Whether anything is another; loss and calibration move with the least change of a model's weights."""
+        return bool(self.shared) or any(row.recipe or row.refusal or row.before != row.after for row in self.models)
 
 
 def compare(before: Revision, after: Revision) -> Comparison:
@@ -99,7 +58,7 @@ def compare(before: Revision, after: Revision) -> Comparison:
             )
     data = _other_data(before, after)
     rows = [_row(model, before, after, data) for model in dict.fromkeys([*after.models, *before.models])]
-    shared = changes.between(_shared(before), _shared(after))
+    shared = changes.between(*(revision.params | {"models": None} for revision in (before, after)))
     unexplained = [row.model for row in rows if row.before and row.after and row.before != row.after and not row.recipe]
     code = "" if shared else changes.of_files(before, after, unexplained)
     notes = [changes.unbuilt(before), changes.unbuilt(after), code]
@@ -109,7 +68,7 @@ def compare(before: Revision, after: Revision) -> Comparison:
 def _other_data(before: Revision, after: Revision) -> str:
     """Why no predictions may be paired; empty when both revisions' test files are the same, as far as they say."""
     old, new = _test_files(before), _test_files(after)
-    if not old or not new or old == new:
+    if not (old and new) or old == new:
         return ""
     return f"other test data: {paths.DATA_METRICS} of {before} and {after} name other test files"
 
@@ -126,29 +85,25 @@ def _test_files(revision: Revision) -> dict[str, str]:
         raise PipelineError(f"{revision}: {paths.DATA_METRICS}: {expected}; `make repro` makes it anew") from None
 
 
-def _shared(revision: Revision) -> dict[str, Any]:
-    return {key: value for key, value in revision.params.items() if key != "models"}
-
-
-def _row(model: str, before: Revision, after: Revision, other_data: str) -> Row:
+def _row(model: str, before: Revision, after: Revision, refusal: str) -> Row:
     old, new = _metrics(before, model), _metrics(after, model)
     if old is None or new is None:
-        return Row(model, old, new, None, f"only {before if new is None else after} has results", [])
+        return Row(model, old, new, [], f"only {before if new is None else after} has results")
     recipe = changes.between(before.params["models"][model], after.params["models"][model])
-    if other_data:
-        return Row(model, old, new, None, other_data, recipe)
+    if refusal:
+        return Row(model, old, new, recipe, refusal)
     try:
         paired = pair(_predictions(before, model, old), _predictions(after, model, new))
     except PipelineError as error:
-        return Row(model, old, new, None, str(error), recipe)
-    return Row(model, old, new, paired, "", recipe)
+        return Row(model, old, new, recipe, str(error))
+    return Row(model, old, new, recipe, "", 100 * float(new["test_accuracy"] - old["test_accuracy"]), paired)
 
 
 def _metrics(revision: Revision, model: str) -> dict[str, Any] | None:
     if model not in revision.models:
         return None
     found = revision.metrics(model)
-    missing = [key for key in FIGURES if key not in found]
+    missing = [key for key in SHOWN if key not in found]
     if missing:
         raise PipelineError(f"{revision}: {paths.metrics(model)}: expected {', '.join(missing)}, found no such key")
     return found
@@ -163,3 +118,24 @@ def _predictions(revision: Revision, model: str, metrics: dict[str, Any]) -> pd.
             "they are not of one evaluation"
         )
     return found
+
+
+def pair(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
+    """Hold two tables of `index`, `label` and `predicted`, a row an image, against each other.
+
+    Returns how many images only the second has wrong (`gained`), how many only the first (`lost`), and the `p_value`
+    (0–1) of the exact McNemar test, two-sided: how often a fair coin, thrown for each of these images, splits them at
+    least as unevenly. Raises PipelineError unless both tables are for the same images with the same labels.
+
+    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+    """
+    same = ["index", "label"]
+    if not before[same].reset_index(drop=True).equals(after[same].reset_index(drop=True)):
+        raise PipelineError(
+            f"predictions: the first are for {len(before)} images, the second for {len(after)}, and their indices or "
+            "labels differ: predictions for other data can't be paired"
+        )
+    old, new = ((table["predicted"] != table["label"]).to_numpy() for table in (before, after))
+    gained, lost = int((new & ~old).sum()), int((old & ~new).sum())
+    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return {"gained": gained, "lost": lost, "p_value": p_value}
