@@ -13,12 +13,6 @@ from mnist_pipeline.report import gallery
 PREDICTIONS = pd.DataFrame({"index": [0, 1, 2, 3], "label": [7, 2, 2, 9], "predicted": [7, 3, 3, 4]})
 
 
-def test_confusion_counts_true_by_predicted() -> None:
-    counts = np.array(gallery.confusion(PREDICTIONS))
-    assert counts.shape == (10, 10)
-    assert {tuple(map(int, at)): counts[*at] for at in np.argwhere(counts)} == {(7, 7): 1, (2, 3): 2, (9, 4): 1}
-
-
 def test_mistakes_are_the_wrong_ones_by_index() -> None:
     assert gallery.mistakes(PREDICTIONS.iloc[::-1]) == [[1, 2, 3], [2, 2, 3], [3, 9, 4]]
     assert gallery.mistakes(PREDICTIONS.iloc[:1]) == []

@@ -6,12 +6,13 @@ import vl_convert
 from mnist_pipeline.report import vega
 
 
-def curve(logarithmic: bool = True, sides: tuple[str, ...] = ("v1", "v2")) -> vega.Chart:
-    return vega.curve("loss", "Training loss", ["a", "b"], list(sides), logarithmic=logarithmic, text=".2f")
+def curve(column: str = "loss", sides: tuple[str, ...] = ("v1", "v2")) -> vega.Chart:
+    return vega.curve(column, f"Training {column}", ["a", "b"], list(sides))
 
 
-def row(model: str, side: str, seen: int, loss: float) -> dict[str, object]:
-    return {"model": model, "side": side, "line": f"{model}\n{side}", "images_seen": seen, "epoch": 1, "loss": loss}
+def row(model: str, side: str, seen: int, value: float) -> dict[str, object]:
+    line = {"model": model, "side": side, "line": f"{model}\n{side}"}
+    return line | {"images_seen": seen, "epoch": 1, "loss": value, "accuracy": value}
 
 
 ROWS = [row(model, side, seen, 1 / seen) for model in "ab" for side in ("v1", "v2") for seen in (1, 10, 100)]
@@ -56,7 +57,7 @@ def test_the_first_of_two_sides_is_dashed_and_a_lone_one_is_not() -> None:
 def test_losses_are_logarithmic_and_accuracies_in_percent() -> None:
     labels = re.findall(r">([0-9.]+%?)</text>", svg(curve()))
     assert {"0.01", "0.1", "1"} <= set(labels)
-    assert "100%" in re.findall(r">([0-9.]+%?)</text>", svg(curve(logarithmic=False)))
+    assert "100%" in re.findall(r">([0-9.]+%?)</text>", svg(curve("accuracy")))
 
 
 def test_a_chart_names_nothing_to_load() -> None:

@@ -15,14 +15,6 @@ from mnist_pipeline.data import idx
 COLUMNS = 40
 
 
-def confusion(predictions: pd.DataFrame) -> list[list[int]]:
-    """Counts, ten rows of ten: rows the true digit, columns the predicted one."""
-    digits = range(idx.CLASSES)
-    counts = pd.crosstab(predictions["label"], predictions["predicted"]).reindex(digits, columns=digits, fill_value=0)
-    rows: list[list[int]] = counts.to_numpy().tolist()
-    return rows
-
-
 def mistakes(predictions: pd.DataFrame) -> list[list[int]]:
     """Index, true digit and predicted digit of each wrong prediction, by index."""
     wrong = predictions[predictions["label"] != predictions["predicted"]]

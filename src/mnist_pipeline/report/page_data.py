@@ -1,7 +1,6 @@
 """What the offline report shows, from one revision or two side by side; and the folder that it becomes."""
 
 import json
-import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -16,18 +15,19 @@ from mnist_pipeline.compare import comparison
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.report import gallery, vega
+from mnist_pipeline.results import confusion
 
 FOLDER = Path("report")
 INDEX = "index.html"
-MARK = "<title>Report – mnist-pipeline</title>"  # in every report's index.html
+MARK = "<title>Report – mnist-pipeline</title>".encode()  # in every report's index.html
 BESIDE = ".new-"  # ignored by Git
 PAGE = Path(__file__).with_name("page")
-CHARTS = {  # column of a history: title, whether its axis is logarithmic, format of its values
-    "batch_loss": ("Training loss of a batch", True, ".4f"),
-    "training_loss": ("Training loss", True, ".4f"),
-    "validation_loss": ("Validation loss", True, ".4f"),
-    "training_accuracy": ("Training accuracy", False, ".2%"),
-    "validation_accuracy": ("Validation accuracy", False, ".2%"),
+CHARTS = {  # title by column of a history
+    "batch_loss": "Training loss of a batch",
+    "training_loss": "Training loss",
+    "validation_loss": "Validation loss",
+    "training_accuracy": "Training accuracy",
+    "validation_accuracy": "Validation accuracy",
 }
 Content = dict[str, Any]
 
@@ -38,7 +38,11 @@ def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
     The same revisions and data give the same bytes. An earlier report stays until the new one is whole. Raises
     PipelineError when a revision has no results, or when the folder is something else than a report.
     """
-    _check_replaceable(folder)
+    index = folder / INDEX
+    if folder.is_symlink() or (folder.exists() and not (index.is_file() and MARK in index.read_bytes())):
+        raise PipelineError(
+            f"{folder}: expected a folder that `mnist report` wrote, or none; move it away, then repeat"
+        )
     content = gather(revisions)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f"{BESIDE}{folder.name}-", dir=folder.parent) as beside:
@@ -47,30 +51,17 @@ def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
         if folder.exists():
             folder.rename(Path(beside) / "old")
         new.rename(folder)
-    return folder / INDEX
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Refuse to delete what no earlier call wrote."""
-    if folder.is_symlink() or (folder.exists() and MARK not in _text(folder / INDEX)):
-        raise PipelineError(
-            f"{folder}: expected a folder that `mnist report` wrote, or none; move it away, then repeat"
-        )
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return index
 
 
 def _fill(folder: Path, content: Content) -> None:
     folder.mkdir()
-    for picture in content["pictures"]["files"]:
-        shutil.copyfile(paths.DATA_PICTURES / picture, folder / picture)
+    pictures = [paths.DATA_PICTURES / name for name in content["pictures"]["files"]]
+    for path in (*pictures, *PAGE.glob("*.css"), *PAGE.glob("*.js")):
+        shutil.copyfile(path, folder / path.name)
     if content["sprite"]["indices"]:
         (folder / "mistakes.png").write_bytes(gallery.sprite(content["sprite"]["indices"]))
     (folder / "vega.js").write_text(vega.scripts(), encoding="utf-8")
-    for path in (*PAGE.glob("*.css"), *PAGE.glob("*.js")):
-        shutil.copyfile(path, folder / path.name)
     page = (PAGE / INDEX).read_text(encoding="utf-8")
     (folder / INDEX).write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
 
@@ -80,16 +71,9 @@ def embedded(content: Content) -> str:
 
     Infinities and NaN, which JSON has not, are null.
     """
-    text = json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    finite = json.loads(json.dumps(content), parse_constant=lambda _: None)
+    text = json.dumps(finite, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def gather(revisions: list[Revision]) -> Content:
@@ -103,11 +87,8 @@ def gather(revisions: list[Revision]) -> Content:
         "models": models,
         "sides": sides,
         "comparison": _comparison(*revisions) if len(revisions) > 1 else None,
-        "charts": {
-            column: vega.curve(column, title, models, names, logarithmic=logarithmic, text=text)
-            for column, (title, logarithmic, text) in CHARTS.items()
-        },
-        "curves": [row for revision in revisions for row in _curves(revision)],
+        "charts": {column: vega.curve(column, title, models, names) for column, title in CHARTS.items()},
+        "curves": [row for revision in revisions for model in revision.models for row in _curve(revision, model)],
         "sprite": {"columns": gallery.COLUMNS, "indices": _shown(sides)},
         "pictures": _pictures(sides),
     }
@@ -119,13 +100,21 @@ def _side(revision: Revision) -> Content:
         raise PipelineError(
             f"{revision.name}: no model of params.yaml was evaluated; make repro does that, or name another revision"
         )
-    predictions, refusals = _predictions(revision)
+    predictions: dict[str, pd.DataFrame] = {}
+    refusals: dict[str, str] = {}
+    for model in models:
+        try:
+            predictions[model] = revision.predictions(model)
+        except PipelineError as error:
+            refusals[model] = str(error)
     data = revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None
     return provenance.of(revision) | {
         "outputs": provenance.outputs(revision),
         "metrics": {model: revision.metrics(model) for model in models},
         "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
-        "confusion": {model: gallery.confusion(table) for model, table in predictions.items()},
+        "confusion": {
+            model: confusion.counts(table["label"], table["predicted"]).tolist() for model, table in predictions.items()
+        },
         "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
         "refusals": refusals,
         "data": data,
@@ -133,43 +122,21 @@ def _side(revision: Revision) -> Content:
     }
 
 
-def _predictions(revision: Revision) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """The predictions of each model that has them; of the others, why not."""
-    found: dict[str, pd.DataFrame] = {}
-    refusals: dict[str, str] = {}
-    for model in revision.models:
-        try:
-            found[model] = revision.predictions(model)
-        except PipelineError as error:
-            refusals[model] = str(error)
-    return found, refusals
-
-
 def _comparison(before: Revision, after: Revision) -> Content:
     """What changed for each model and for all of them, and the notes on it."""
     found = comparison.compare(before, after)
-    rows = [
-        {
-            "model": row.model,
-            "points": row.points,
-            "paired": asdict(row.paired) if row.paired else None,
-            "refusal": row.refusal,
-            "recipe": [str(change) for change in row.recipe],
-        }
-        for row in found.rows
-    ]
+    rows = [asdict(row) | {"recipe": [str(change) for change in row.recipe]} for row in found.models]
     return {"rows": rows, "shared": [str(change) for change in found.shared], "notes": found.notes}
 
 
-def _curves(revision: Revision) -> list[Content]:
-    """The histories of all models under one another; what a row does not have is left out."""
-    rows: list[Content] = []
-    for model in revision.models:
-        history = revision.history(model)
-        names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
-        for row in history.reindex(columns=["images_seen", "epoch", *CHARTS]).to_dict("records"):
-            rows.append(names | {str(column): value for column, value in row.items() if pd.notna(value)})
-    return rows
+def _curve(revision: Revision, model: str) -> list[Content]:
+    """The history of a model, a row each; what a row does not have is left out."""
+    history = revision.history(model).reindex(columns=["images_seen", "epoch", *CHARTS])
+    names = {"model": model, "side": revision.name, "line": f"{model}\n{revision.name}"}
+    return [
+        names | {str(column): value for column, value in row.items() if pd.notna(value)}
+        for row in history.to_dict("records")
+    ]
 
 
 def _shown(sides: list[Content]) -> list[int]:
