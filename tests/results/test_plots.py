@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -216,14 +217,14 @@ def test_a_model_without_errors_is_drawn_at_zero(tmp_path: Path) -> None:
     assert "0 %" in {label.get_text() for label in axes.get_yticklabels()}
 
 
-def test_the_same_figure_is_saved_as_the_same_bytes(tmp_path: Path) -> None:
-    def draw() -> Figure:
-        return plots.learning_curves(HISTORY, "small")
-
+@pytest.mark.parametrize(
+    "draw", [lambda: plots.learning_curves(HISTORY, "small"), lambda: plots.comparison(metrics(**CLOSE))]
+)
+def test_the_same_figure_is_saved_as_the_same_bytes(draw: Callable[[], Figure], tmp_path: Path) -> None:
     for name in ("one", "two"):
-        plots.save(draw(), tmp_path / name / "curves.png")
-    content = (tmp_path / "one" / "curves.png").read_bytes()
-    assert content == (tmp_path / "two" / "curves.png").read_bytes()
+        plots.save(draw(), tmp_path / name / "figure.png")
+    content = (tmp_path / "one" / "figure.png").read_bytes()
+    assert content == (tmp_path / "two" / "figure.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert b"Matplotlib" not in content
 
