@@ -14,7 +14,7 @@ from PIL import Image
 from mnist_pipeline.app import api, hosting
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.pictures import photos
+from mnist_pipeline.pictures import recognition
 from mnist_pipeline.training import predictor
 from tests.shelf import CHAMPION, OTHER, Registry, entry, serve
 
@@ -46,7 +46,7 @@ def test_models_are_listed_champion_first(address: str) -> None:
 
 @pytest.mark.parametrize("version", [None, CHAMPION, OTHER])
 def test_an_answer_is_the_classifiers_own(version: int | None, address: str, registry: Registry) -> None:
-    pixels = torch.from_numpy(photos.read(io.BytesIO(SEVEN), "seven").pixels)
+    pixels = torch.from_numpy(recognition.read(io.BytesIO(SEVEN), "seven")[1])
     expected = predictor.load(registry.folder / str(version or CHAMPION))(pixels[None, None])[0]
     answer = ask(address, SEVEN, version).json()
     assert answer["probabilities"] == expected.tolist()

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Route, expect
 
-from mnist_pipeline.pictures import photos
+from mnist_pipeline.pictures import recognition
 from mnist_pipeline.training import predictor
 from tests import synthetic
 from tests.browser.conftest import Visit
@@ -87,7 +87,7 @@ def test_another_model_gives_its_own_answer(visit: Visit, built: Path) -> None:
 def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, built: Path, tmp_path: Path) -> None:
     file = tmp_path / "digit.png"
     Image.fromarray(synthetic.digits(1, seed=3)[0][0]).save(file)
-    seen = torch.from_numpy(photos.read(file, "digit").pixels)
+    seen = torch.from_numpy(recognition.read(file, "digit")[1])
     visit.drop(file.read_bytes(), "digit.png", "image/png")
     assert visit.percents() == _expected(built, "plain", seen)
     visit.stroke(*SEVEN)  # begins a new drawing

@@ -17,8 +17,8 @@ from tests import synthetic
 
 SRC = Path(__file__).parents[2] / "src"
 HEAVY = ["torch", "numpy", "pandas", "matplotlib", "mlflow", "dvc", "pydantic"]
-Answer = tuple[object, str, str]
-Mnist = Callable[..., Answer]
+Ended = tuple[object, str, str]  # exit code or message, standard output, standard error
+Mnist = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """Calls the command in an empty folder; returns exit code or message, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: str) -> Answer:
+    def call(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["mnist", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -123,12 +123,23 @@ def test_a_bad_picture_is_one_line_and_the_others_are_still_answered(
     assert answered[-2:] == pictures
 
 
-def test_predict_shows_the_steps(mnist: Mnist, pictures: list[str]) -> None:
-    code, out, err = mnist("predict", "--json", "--show", "shown", *pictures)
+def test_predict_shows_the_steps_beside_the_pictures(mnist: Mnist, pictures: list[str]) -> None:
+    before = Path("0.png").read_bytes()
+    code, out, err = mnist("predict", "--json", "--show", ".", *pictures)
     assert code == 0
     assert len(json.loads(out)) == 2
-    assert sorted(path.name for path in Path("shown").iterdir()) == pictures
-    assert "0.png: shown in shown/0.png" in err
+    assert err.splitlines() == ["0.png: shown in 0.steps.png", "1.png: shown in 1.steps.png"]
+    assert Path("0.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(("folder", "occupied"), [(".", "1.steps.png"), ("0.png", "0.png"), ("0.png/a", "0.png")])
+def test_no_file_of_a_users_is_overwritten(folder: str, occupied: str, mnist: Mnist, pictures: list[str]) -> None:
+    Path("1.steps.png").write_text("mine", "utf-8")
+    before = {path: path.read_bytes() for path in Path().glob("*.png")}
+    ended, out, _ = mnist("predict", "--show", folder, *pictures)
+    assert str(ended).startswith(f"error: {occupied}: is there already and is not overwritten; name another folder")
+    assert len(out.splitlines()) == 3, "what was recognised is printed"
+    assert {path: path.read_bytes() for path in Path().glob("*.png")} == before
 
 
 @pytest.mark.parametrize(
@@ -185,6 +196,24 @@ def test_a_process_ends_with_its_message_and_code(
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_knows_neither_dashes_nor_a_files_name_ends_nothing(
+    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    name = os.fsdecode(b"\xc3\xa9\xff.png")
+    (tmp_path / pictures[0]).rename(tmp_path / name)
+    (tmp_path / paths.LEADERBOARD).write_text("a – dash\n", "utf-8")
+    for arguments, expected in (
+        (["leaderboard"], "a \\u2013 dash"),
+        (["predict", name, "--show", "steps"], "\\xe9\\udcff.png "),
+        (["predict", name, "--json"], '"\\u00e9\\udcff.png"'),
+    ):
+        done = python("from mnist_pipeline.cli import main; main()", *arguments, cwd=tmp_path)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        assert expected in done.stdout
+    assert [os.fsencode(path.name) for path in (tmp_path / "steps").iterdir()] == [b"\xc3\xa9\xff.steps.png"]
 
 
 def test_the_command_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -104,9 +104,8 @@ def _answer(library: Library, version: int, content: bytes) -> Answer:
 
 def recognise(classifier: Classifier, content: bytes) -> Answer:
     """What a model sees in the file of a picture. Raises PipelineError when it can't be read or is empty."""
-    picture, probabilities = recognition.recognise(classifier, io.BytesIO(content), "picture")
-    seen = picture.pixels.round().astype(int).tolist()
-    return Answer(probabilities.index(max(probabilities)), probabilities, seen)
+    one = recognition.recognise(classifier, io.BytesIO(content), "picture")
+    return Answer(one.digit, one.probabilities, one.pixels.round().astype(int).tolist())
 
 
 async def _explain(_: Request, error: Exception) -> JSONResponse:

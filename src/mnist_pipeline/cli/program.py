@@ -1,5 +1,6 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
+import io
 import json
 import sys
 import time
@@ -13,7 +14,6 @@ from mnist_pipeline.core.errors import PipelineError, refusal
 
 if TYPE_CHECKING:
     from mnist_pipeline.core.params import Params
-    from mnist_pipeline.pictures.recognition import Answer
 
 app = typer.Typer(
     help="A reproducible MNIST pipeline: DVC builds it, MLflow records it.",
@@ -79,36 +79,25 @@ def predict(
     from mnist_pipeline.training import predictor
 
     classifier = predictor.load(paths.model(model or leaderboard.read_best()))
-    answered: list[recognition.Answer] = []
-    refused = 0
-    for answer in recognition.answers(classifier, images):
-        if isinstance(answer, PipelineError):
-            print(f"error: {answer}", file=sys.stderr)
-            refused += 1
-        else:
-            answered.append(answer)
+    recognised, refused = recognition.recognise_all(classifier, images)
+    for reason in refused:
+        print(f"error: {reason}", file=sys.stderr)
     if as_json:
-        print(json.dumps([recognition.as_json(answer) for answer in answered], indent=2))
-    elif answered:
-        print(recognition.table(answered))
+        print(json.dumps([recognition.as_json(one) for one in recognised], indent=2))
+    elif recognised:
+        print(recognition.table(recognised))
     if show:
-        _show(answered, show)
+        from mnist_pipeline.pictures import explanation
+
+        for name, picture in explanation.explain(recognised, show):
+            print(f"{name}: shown in {picture}", file=sys.stderr)
     if refused:
         raise typer.Exit(1)
 
 
-def _show(answered: "list[Answer]", folder: Path) -> None:
-    from mnist_pipeline.pictures import explanation
-
-    for path, picture in explanation.show(answered, folder):
-        print(f"{path}: shown in {picture}", file=sys.stderr)
-
-
 @app.command()
 def data(
-    header: Annotated[
-        bool, typer.Option("--header", help="Each field of each file's header, with its meaning.")
-    ] = False,
+    header: Annotated[bool, typer.Option("--header", help="Each field of every header, with its meaning.")] = False,
 ) -> None:
     """What is known about the data: counts, digests and moments, or the headers of the IDX files."""
     from mnist_pipeline.core import paths
@@ -147,16 +136,15 @@ def _check_params() -> "Params":
     return settings
 
 
-app.add_typer(models.app)
-app.add_typer(compare.app)
-app.add_typer(doctor.app)
-app.add_typer(report.app)
-app.add_typer(sweep.app)
-app.add_typer(proof.app)
+for group in (models, compare, doctor, report, sweep, proof):
+    app.add_typer(group.app)
 
 
 def main() -> None:
     """Entry point: an error that a user can cause ends in its message and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not all that is printed has a code in every locale
     try:
         app()
     except PipelineError as error:

@@ -1,55 +1,54 @@
-"""How an answer came about, as a picture: the original, what the network sees, and ten probabilities as bars."""
+"""Explanation of a recognition, as a picture: the original, what the network sees, and ten probabilities as bars."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.data import idx
-from mnist_pipeline.pictures.recognition import Answer
+from mnist_pipeline.pictures.recognition import Recognition
 from mnist_pipeline.results import plots
 
 
-def show(answers: list[Answer], folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Write a picture for each answer into `folder`, named after the file and where it lies; yields both paths."""
-    taken: set[Path] = set()
-    for answer in answers:
-        name = _name(answer.path)
-        target = next(target for target in _targets(folder, name) if target not in taken)
-        taken.add(target)
-        plots.save(_steps(answer), target)
-        yield answer.path, target
+def explain(recognised: list[Recognition], folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write a picture of each recognition's steps into `folder`; yields the recognised file and the one written.
+
+    The steps of `a/b.jpg` are in `a_b.steps.png`; another picture of that name gets a number. Raises PipelineError,
+    before any is written, when a file is in the way of one of them or of the folder.
+    """
+    targets: dict[Path, Recognition] = {}
+    for one in recognised:
+        path = Path(one.name).with_suffix("")
+        name = "_".join(part for part in path.parts if part not in (path.anchor, ".."))
+        target, number = folder / f"{name}.steps.png", 2
+        while target in targets:
+            target, number = folder / f"{name}-{number}.steps.png", number + 1
+        targets[target] = one
+    occupied = [place for place in targets if place.exists()]
+    occupied += [place for place in (folder, *folder.parents) if place.exists() and not place.is_dir()]
+    if occupied:
+        raise PipelineError(f"{occupied[0]}: is there already and is not overwritten; name another folder after --show")
+    for target, one in targets.items():
+        plots.save(_steps(one), target)
+        yield one.name, target
 
 
-def _name(path: Path) -> str:
-    joined = "_".join(part for part in path.parts if part not in (path.anchor, ".", ".."))
-    return joined[:-4] if joined.lower().endswith(".png") else joined
-
-
-def _targets(folder: Path, name: str) -> Iterator[Path]:
-    """`a/b` and `a_b` would share a name: the second gets a number."""
-    yield folder / f"{name}.png"
-    for number in itertools.count(2):
-        yield folder / f"{name}-{number}.png"
-
-
-def _steps(answer: Answer) -> Figure:
+def _steps(one: Recognition) -> Figure:
     figure = Figure(figsize=(9, 3), layout="constrained")
     original, seen, bars = figure.subplots(1, 3, width_ratios=[1, 1, 1.2])
-    original.imshow(np.asarray(answer.picture.original))
-    original.set_title(answer.path.name, fontsize=10, parse_math=False)
-    seen.imshow(answer.picture.pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    original.imshow(np.asarray(one.picture))
+    title = Path(one.name).name.encode(errors="backslashreplace").decode()  # names need not be UTF-8
+    original.set_title(title, fontsize=10, parse_math=False)
+    seen.imshow(one.pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     seen.set_title("what the network sees", fontsize=10)
     for axes in (original, seen):
         axes.axis("off")
     digits = range(idx.CLASSES)
-    colours = [plots.BLUE if digit == answer.digit else plots.GREY for digit in digits]
-    bars.barh(digits, answer.probabilities, color=colours)
-    bars.set(xlim=(0, 1.15), yticks=digits, xticks=[], title=f"{answer.digit}: {max(answer.probabilities):.1%}")
+    colours = [plots.BLUE if digit == one.digit else plots.GREY for digit in digits]
+    bars.bar_label(bars.barh(digits, one.probabilities, color=colours), fmt="{:.1%}", padding=2, fontsize=8)
+    bars.set(xlim=(0, 1.15), yticks=digits, xticks=[], title=f"{one.digit}: {max(one.probabilities):.1%}")
     bars.invert_yaxis()
     bars.spines[["top", "right", "bottom"]].set_visible(False)
-    for digit, probability in enumerate(answer.probabilities):
-        bars.text(probability + 0.01, digit, f"{probability:.1%}", va="center", fontsize=8)
     return figure

@@ -11,8 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_pipeline.data import idx
-from mnist_pipeline.pictures.ink import Colours, paper, stroke_width
-from mnist_pipeline.pictures.regions import NEIGHBOURS, Field, Mask, longer_side
+from mnist_pipeline.pictures.measures import NEIGHBOURS, Colours, Mask, Shades, edges, paper, stroke_width
 
 BOX = 20  # MNIST's digits have this longer side
 DRAWN = 4 * BOX  # the longer side at which digits are worked on: a pixel of the box is an area of 16
@@ -27,80 +26,79 @@ def normalise(picture: Image.Image, digit: Mask) -> Pixels:
     """The digit as float32 (28, 28), 0 background to 255 ink; `digit` marks it in a reduced copy of the RGB picture."""
     colours, rough = _around(picture, digit)
     drawn = _with_parts(_ink(colours, rough) > 0.5, rough)
-    return centre(_fit(_weighted(drawn)))
+    return _fitted(_weighted(drawn))
+
+
+def light_on_dark(picture: Image.Image) -> Pixels | None:
+    """The grey values of a picture in MNIST's format, as float32, its border dark; None when all are the same."""
+    grey = np.asarray(picture.convert("L"), dtype=np.float32)
+    if np.ptp(grey) == 0:
+        return None
+    return 255 - grey if np.median(np.concatenate(edges(grey))) > 127 else grey
 
 
 def _around(picture: Image.Image, digit: Mask) -> tuple[Colours, Mask]:
     """The digit with some paper around it, and its mask, both with a longer side of `DRAWN` for the digit alone."""
-    box = ndimage.find_objects(digit.astype(int))[0]
-    margin = max(2.0, MARGIN * longer_side(box))
-    (top, bottom), (left, right) = (
-        (max(0.0, part.start - margin), min(float(length), part.stop + margin))
-        for part, length in zip(box, digit.shape, strict=True)
-    )
-    scale = DRAWN / longer_side(box)
+    box = ndimage.find_objects(digit, 1)[0]
+    side = max(digit[box].shape)
+    margin, scale = max(2.0, MARGIN * side), DRAWN / side
+    top, left = (max(0.0, part.start - margin) for part in box)
+    bottom, right = (min(float(length), part.stop + margin) for part, length in zip(box, digit.shape, strict=True))
     size = (round((right - left) * scale), round((bottom - top) * scale))
     across, down = picture.width / digit.shape[1], picture.height / digit.shape[0]
     place = (left * across, top * down, right * across, bottom * down)
     colours = picture.resize(size, Image.Resampling.BICUBIC, box=place)
-    mask = Image.fromarray(digit.astype(np.uint8) * 255).resize(
-        size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)
-    )
-    covered = np.asarray(mask)  # less than half of every pixel, where strokes are far thinner than pixels now are
-    return np.asarray(colours, dtype=np.float64), covered > min(127, int(covered.max()) // 2)
+    marked = Image.fromarray(digit.astype(np.uint8) * 255)
+    covered = np.asarray(marked.resize(size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+    least = min(127, int(covered.max()) // 2)  # strokes far thinner than pixels now are cover less than half of each
+    return np.asarray(colours, dtype=np.float64), covered > least
 
 
-def _ink(colours: Colours, rough: Mask) -> Field:
+def _ink(colours: Colours, rough: Mask) -> Shades:
     """How far each pixel is on the way from the paper's colour, 0, to the ink's, 1."""
     around = ~ndimage.binary_dilation(rough, iterations=DRAWN // 16)  # without the soft edge, if there is so much paper
     differences = colours - paper(colours, around if around.mean() > ENOUGH_PAPER else ~rough, degree=1)
     direction = np.median(differences[rough], axis=0)
-    share: Field = differences @ direction / max(1.0, float(direction @ direction))
+    share: Shades = differences @ direction / max(1.0, float(direction @ direction))
     return share / max(1e-6, float(np.percentile(share[rough], 75)))  # the ink's shade, not that of its soft edge
 
 
 def _with_parts(ink: Mask, rough: Mask) -> Mask:
-    """The digit, whole: the ink that was found, and large parts near it, which no stroke ties to it."""
-    labels, count = ndimage.label(ink, NEIGHBOURS)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    found = np.bincount(labels.ravel(), rough.ravel(), minlength=count + 1) > 0
-    found[0] = False
+    """The whole digit: the ink at `rough`, and large parts near it that no stroke connects with it."""
+    labels, _ = ndimage.label(ink, NEIGHBOURS)
+    areas, within = np.bincount(labels.ravel()), np.bincount(labels.ravel(), rough.ravel())
+    within[0] = 0  # what is no ink
+    found = within > 0
     if not found.any():
         return rough
     near = ndimage.distance_transform_edt(~found[labels]) <= NEAR * DRAWN
-    part = np.isin(np.arange(count + 1), labels[near]) & (areas >= PART * areas[found].sum())
-    part[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False  # of something larger
-    part[0] = False
+    part = np.isin(np.arange(areas.size), labels[near]) & (areas >= PART * areas[found].sum())
+    part[[0, *np.concatenate(edges(labels))]] = False  # no ink, or a part of something larger
     digit: Mask = (found | part)[labels]
     return digit
 
 
-def _weighted(drawn: Mask) -> Field:
-    """The digit with strokes as wide as most of MNIST's, from 0 to 1, cropped; only what is off that range changes."""
-    cropped = np.pad(drawn[ndimage.find_objects(drawn.astype(int))[0]], 2 * DRAWN // BOX)
+def _weighted(drawn: Mask) -> Shades:
+    """The digit with strokes as wide as most of MNIST's, from 0 to 1, cropped; only others change."""
+    cropped = np.pad(drawn[ndimage.find_objects(drawn, 1)[0]], 2 * DRAWN // BOX)
     scale = DRAWN / BOX
     width = stroke_width(cropped) / scale
     inside, outside = ndimage.distance_transform_edt(cropped), ndimage.distance_transform_edt(~cropped)
     to_edge = np.where(cropped, inside - 0.5, 0.5 - outside)  # positive in the ink
     moved = to_edge + (np.clip(width, THINNEST, THICKEST) - width) / 2 * scale
-    soft: Field = np.clip(moved + 0.5, 0, 1)
-    kept: Field = soft if (soft >= 0.5).any() else cropped.astype(np.float64)
-    box: Field = kept[ndimage.find_objects((kept >= 0.5).astype(int))[0]]
+    soft: Shades = np.clip(moved + 0.5, 0, 1)
+    kept: Shades = soft if (soft >= 0.5).any() else cropped.astype(np.float64)
+    box: Shades = kept[ndimage.find_objects(kept >= 0.5, 1)[0]]
     return box
 
 
-def _fit(ink: Field) -> Pixels:
-    """Ink of 0–1 into a box of 20×20, its proportions kept, as 0–255; a pixel is the mean of what it covers."""
-    size = [max(1, round(length * BOX / max(ink.shape))) for length in ink.shape]
-    reduced = Image.fromarray(ink.astype(np.float32)).resize((size[1], size[0]), Image.Resampling.BOX)
-    return np.asarray(reduced) * np.float32(255)
-
-
-def centre(digit: Pixels) -> Pixels:
-    """A digit of at most (20, 20) on an empty (28, 28), its centre of mass as near the centre as whole pixels allow."""
-    mass = ndimage.center_of_mass(digit)
-    room = [idx.SIZE - length for length in digit.shape]
-    top, left = (int(np.clip(round(idx.SIZE / 2 - float(at)), 0, most)) for at, most in zip(mass, room, strict=True))
-    pixels = np.zeros((idx.SIZE, idx.SIZE), dtype=np.float32)
-    pixels[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
-    return pixels
+def _fitted(ink: Shades) -> Pixels:
+    """Ink of 0–1 in a box of 20×20, its centre of mass as near that of 28×28 as whole pixels allow, as 0–255."""
+    rows, columns = (max(1, round(length * BOX / max(ink.shape))) for length in ink.shape)
+    reduced = Image.fromarray(ink.astype(np.float32)).resize((columns, rows), Image.Resampling.BOX)
+    digit = np.asarray(reduced) * np.float32(255)
+    margins = []
+    for length, centre in zip(digit.shape, ndimage.center_of_mass(digit), strict=True):
+        before = int(np.clip(round(idx.SIZE / 2 - float(centre)), 0, idx.SIZE - length))
+        margins.append((before, idx.SIZE - length - before))
+    return np.pad(digit, margins)

@@ -1,78 +1,98 @@
-"""Pictures in files and folders to digits: what `mnist predict` answers, file by file."""
+"""Recognition of the digits in picture files and folders: decode, search, normalise, classify."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import torch
 from PIL import Image
 
+from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.data import idx
-from mnist_pipeline.pictures import photos
-from mnist_pipeline.pictures.photos import Picture
+from mnist_pipeline.pictures import decoder, normalisation, search
+from mnist_pipeline.pictures.normalisation import Pixels
 from mnist_pipeline.training.predictor import Classifier
+
+SEARCHED, SHOWN = 320, 512  # longer sides: as searched for a digit, as shown to people
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A file, what a network sees in it, and ten probabilities."""
+class Recognition:
+    """What a network makes of a picture file.
 
-    path: Path
-    picture: Picture
+    `picture`: RGB, upright, longer side at most 512 pixels. `pixels`: what the network sees, float32 (28, 28), 0
+    background to 255 ink. `probabilities`: of the ten digits.
+    """
+
+    name: str
+    picture: Image.Image
+    pixels: Pixels
     probabilities: list[float]
 
     @property
     def digit(self) -> int:
+        """The likeliest."""
         return self.probabilities.index(max(self.probabilities))
 
 
-def answers(classifier: Classifier, places: list[Path]) -> Iterator[Answer | PipelineError]:
-    """For every picture in these files and folders an answer, or the error that says why there is none."""
-    for place in places:
-        try:
-            for path in _files(place):
-                yield _answer(classifier, path)
-        except PipelineError as error:
-            yield error
+def read(source: Path | BinaryIO, name: str) -> tuple[Image.Image, Pixels]:
+    """A picture file as upright RGB, and what a network sees in it: float32 (28, 28), 0 background to 255 ink.
 
-
-def _files(place: Path) -> list[Path]:
-    """A file itself; of a folder those files, sorted by name, whose ending is a picture's, without hidden ones."""
-    if not place.is_dir():
-        return [place]
-    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in photos.FORMATS}
-    found = [path for path in place.iterdir() if path.suffix.lower() in endings and not path.name.startswith(".")]
-    if not found:
-        raise PipelineError(f"{place}: no pictures in this folder; expected files like digit.png or photo.jpg")
-    return sorted(found)
-
-
-def _answer(classifier: Classifier, path: Path) -> Answer | PipelineError:
-    try:
-        return Answer(path, *recognise(classifier, path, str(path)))
-    except PipelineError as error:
-        return error
+    Size, colours and polarity do not matter. A picture of 28×28 pixels is taken for one in MNIST's format and keeps
+    them, but for its polarity. Raises PipelineError, with one line that begins with `name`, for whatever is no picture,
+    is damaged or too large, or shows no digit.
+    """
+    picture = decoder.decode(source, name)
+    if picture.size == (idx.SIZE, idx.SIZE):
+        pixels = normalisation.light_on_dark(picture)
+    else:
+        digit = search.find(np.asarray(decoder.reduced(picture, SEARCHED), dtype=np.float64))
+        pixels = None if digit is None else normalisation.normalise(picture, digit)
+    if pixels is None:
+        raise PipelineError(f"{name}: nothing in it looks like a digit; expected one, drawn in one colour on another")
+    return picture, pixels
 
 
 @torch.inference_mode()
-def recognise(classifier: Classifier, source: Path | BinaryIO, name: str) -> tuple[Picture, list[float]]:
-    """What a network sees in a picture file, and ten probabilities. Raises PipelineError as `pictures.read` does."""
-    picture = photos.read(source, name)
-    probabilities: list[float] = classifier(torch.from_numpy(picture.pixels)[None, None])[0].tolist()
-    return picture, probabilities
+def recognise(classifier: Classifier, source: Path | BinaryIO, name: str) -> Recognition:
+    """Read a picture file and classify it. Raises PipelineError as `read` does."""
+    picture, pixels = read(source, name)
+    probabilities: list[float] = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
+    return Recognition(name, decoder.reduced(picture, SHOWN), pixels, probabilities)
 
 
-def as_json(answer: Answer) -> dict[str, object]:
-    return {"image": str(answer.path), "digit": answer.digit, "probabilities": answer.probabilities}
+def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Recognition], list[str]]:
+    """The recognised pictures among these files and folders, in order; and a line for each that is refused."""
+    recognised, refused = [], []
+    for place in places:
+        files = _pictures(place) if place.is_dir() else [place]
+        if not files:
+            refused.append(f"{place}: no pictures in this folder; expected files like digit.png or photo.jpg")
+        for path in files:
+            try:
+                recognised.append(recognise(classifier, path, str(path)))
+            except PipelineError as error:
+                refused.append(str(error))
+    return recognised, refused
 
 
-def table(answered: list[Answer]) -> str:
-    """A line a picture: the digit it shows and the probability of each digit."""
-    width = max(len(str(answer.path)) for answer in answered)
-    lines = [f"{'image':{width}}  digit  " + "  ".join(f"{digit:>7}" for digit in range(idx.CLASSES))]
-    for answer in answered:
-        cells = "  ".join(f"{probability:7.2%}" for probability in answer.probabilities)
-        lines.append(f"{answer.path!s:{width}}  {answer.digit:>5}  {cells}")
-    return "\n".join(lines)
+def _pictures(folder: Path) -> list[Path]:
+    """The files, sorted by name, whose ending is a picture's, without hidden ones."""
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in decoder.FORMATS}
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith("."))
+
+
+def as_json(one: Recognition) -> dict[str, object]:
+    """What `mnist predict --json` prints of a picture."""
+    return {"image": one.name, "digit": one.digit, "probabilities": one.probabilities}
+
+
+def table(recognised: list[Recognition]) -> str:
+    """A row a picture: the digit it shows and the probability of each digit."""
+    rows = []
+    for one in recognised:
+        percentages = {str(digit): f"{probability:.2%}" for digit, probability in enumerate(one.probabilities)}
+        rows.append({"image": one.name, "digit": one.digit, **percentages})
+    return tables.text(rows)

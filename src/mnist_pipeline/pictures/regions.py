@@ -7,29 +7,28 @@ Source: J. Matas, O. Chum, M. Urban, T. Pajdla, "Robust wide baseline stereo fro
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Field = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
-Box = tuple[slice, slice]
+from mnist_pipeline.pictures.measures import NEIGHBOURS, Mask, Shades
+
 LEVELS = 32  # thresholds between the darkest and the lightest shade: 8 of 255 apart in a picture that has both
 SIMILAR = 0.7  # from one threshold to the next, what two boxes share is this much of the larger one
-NEIGHBOURS = np.ones((3, 3), dtype=int)  # a diagonal step does not break a thin stroke
 
 
 @dataclass(frozen=True)
 class Region:
-    """Connected pixels of `shades` above a threshold, stable from `highest` down to `lowest`; `seed` is one of them.
+    """Connected pixels of `shades` above a threshold, stable from `highest` down to `lowest`.
 
-    `shades` is the field in which the region is the lighter part: the one that was searched, or its negative.
+    `shades` is the picture in which the region is the lighter part: the one that was searched, or its negative. `seed`
+    is the flat index of one of its pixels.
     """
 
-    shades: Field
-    box: Box
-    seed: tuple[int, int]
+    shades: Shades
+    box: tuple[slice, slice]
+    seed: int
     highest: float
     lowest: float
     step: float
@@ -42,70 +41,39 @@ class Region:
     @property
     def side(self) -> int:
         """The longer side of its box, in pixels."""
-        return longer_side(self.box)
+        return int(max(self.shades[self.box].shape))
 
     def mask(self) -> Mask:
-        """Its pixels at the middle of its thresholds, in the shape of the field."""
+        """Its pixels at the middle of its thresholds, in the shape of the picture."""
         labels, _ = ndimage.label(self.shades > (self.highest + self.lowest) / 2, NEIGHBOURS)
-        pixels: Mask = labels == labels[self.seed]
+        pixels: Mask = labels == labels.flat[self.seed]
         return pixels
 
 
-def longer_side(box: Box) -> int:
-    return max(_lengths(box))
+def stable(shades: Shades, smallest: int) -> list[Region]:
+    """Light and dark regions of a picture (rows, columns) whose longer side has at least `smallest` pixels."""
+    step = float(np.ptp(shades)) / LEVELS
+    return [region for side in (shades, -shades) for region in _sweep(side, step, smallest)] if step else []
 
 
-def stable(field: Field, smallest: int) -> list[Region]:
-    """Light and dark regions of a field (rows, columns) whose longer side has at least `smallest` pixels."""
-    step = float(np.ptp(field)) / LEVELS
-    return [region for shades in (field, -field) for region in _sweep(shades, step, smallest)] if step else []
-
-
-def _sweep(shades: Field, step: float, smallest: int) -> Iterator[Region]:
+def _sweep(shades: Shades, step: float, smallest: int) -> Iterator[Region]:
     """Regions as they end: when they grow into something else, or the threshold is at its lowest."""
     alive: list[Region] = []
     for level in float(shades.max()) - step * np.arange(1, LEVELS):
         labels, _ = ndimage.label(shades > level, NEIGHBOURS)
         within = defaultdict(list)
         for region in alive:
-            within[int(labels[region.seed])].append(region)
+            within[int(labels.flat[region.seed])].append(region)
         alive = []
-        for label, box in _large(labels, smallest):
-            same = max((one for one in within[label] if _similar(one.box, box)), key=_age, default=None)
-            if same:
+        for label, box in enumerate(ndimage.find_objects(labels), 1):
+            if max(shades[box].shape) < smallest:
+                continue
+            similar = [one for one in within[label] if shades[one.box].size >= SIMILAR * shades[box].size]
+            if similar:
+                same = max(similar, key=attrgetter("contrast"))
                 within[label].remove(same)
                 alive.append(replace(same, box=box, lowest=level))
             else:
-                alive.append(Region(shades, box, _first(labels, label, box), level, level, step))
+                alive.append(Region(shades, box, int(np.argmax(labels == label)), level, level, step))
         yield from (region for ended in within.values() for region in ended)
     yield from alive
-
-
-def _large(labels: npt.NDArray[np.integer], smallest: int) -> list[tuple[int, Box]]:
-    """Label and box of each region with enough pixels to have such a side, and with such a side."""
-    boxes, areas = ndimage.find_objects(labels), np.bincount(labels.ravel())[1:]
-    enough = [(int(place) + 1, boxes[place]) for place in np.flatnonzero(areas >= smallest)]
-    return [(label, box) for label, box in enough if longer_side(box) >= smallest]
-
-
-def _similar(one: Box, other: Box) -> bool:
-    """Whether two boxes, the first within the second, are nearly the same."""
-    return _area(one) >= SIMILAR * _area(other)
-
-
-def _area(box: Box) -> int:
-    rows, columns = _lengths(box)
-    return rows * columns
-
-
-def _lengths(box: Box) -> tuple[int, int]:
-    return int(box[0].stop - box[0].start), int(box[1].stop - box[1].start)
-
-
-def _age(region: Region) -> float:
-    return region.contrast
-
-
-def _first(labels: npt.NDArray[np.integer], label: int, box: Box) -> tuple[int, int]:
-    row = box[0].start
-    return row, box[1].start + int(np.argmax(labels[row, box[1]] == label))

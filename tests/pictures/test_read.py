@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.pictures import photos
+from mnist_pipeline.pictures import recognition
 
 SEVEN = [(0.3, 0.2), (0.72, 0.2), (0.45, 0.85)]
 PAPER, INK = (235, 228, 210), (30, 40, 90)
@@ -36,7 +36,7 @@ def draw(
 def pixels(picture: Image.Image, kind: str = "PNG", **settings: object) -> npt.NDArray[np.float32]:
     file = io.BytesIO()
     picture.save(file, kind, **settings)
-    return photos.read(file, "seven").pixels
+    return recognition.read(file, "seven")[1]
 
 
 def alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
@@ -126,7 +126,7 @@ def test_the_orientation_that_a_camera_notes_is_followed(orientation: int, plain
     stored.save(file, "PNG", exif=exif)
     with Image.open(file) as opened:
         assert ImageOps.exif_transpose(opened).size == (600, 800)
-    assert np.array_equal(photos.read(file, "seven").pixels, plain)
+    assert np.array_equal(recognition.read(file, "seven")[1], plain)
 
 
 def test_sixteen_bits_are_read(plain: npt.NDArray[np.float32]) -> None:
@@ -188,7 +188,7 @@ def test_what_shows_no_digit_is_refused_in_one_line(content: bytes, reason: str,
     path.write_bytes(content)
     for source in (path, io.BytesIO(content)):
         with pytest.raises(PipelineError) as refused:
-            photos.read(source, "that file")
+            recognition.read(source, "that file")
         assert str(refused.value).startswith("that file: ")
         assert reason in str(refused.value)
         assert "\n" not in str(refused.value)

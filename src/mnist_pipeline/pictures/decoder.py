@@ -1,0 +1,83 @@
+"""Decoder of picture files: photos, scans, screenshots and drawings in any common format, to upright RGB."""
+
+import threading
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mnist_pipeline.core.errors import PipelineError
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not EPS: that would run a program
+MOST_PIXELS = 64_000_000
+TOO_LARGE = f"at most {MOST_PIXELS / 1e6:.0f} million pixels are read: make it smaller"
+UNREADABLE = "not a picture that can be read"
+KEPT = 2048  # the longer side of what is worked on
+INK_ON_NOTHING = 64  # of 255 shades: if what is opaque differs by less, it is ink, and what is transparent the paper
+_ONE_AT_A_TIME = threading.Lock()  # large pictures fill the memory, and a filter for warnings holds for all threads
+
+
+def decode(source: Path | BinaryIO, name: str) -> Image.Image:
+    """The first frame of a picture file as RGB, upright, with a longer side of at most 2048 pixels.
+
+    Raises PipelineError, with one line that begins with `name`, for whatever is no picture, is damaged or too large.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about sizes, which are checked here, and about tags that nothing here reads
+        try:
+            with Image.open(source, formats=FORMATS) as picture:
+                width, height = picture.size
+                if width * height <= MOST_PIXELS:
+                    picture.draft(None, (KEPT, KEPT))
+                    picture.load()
+                    return reduced(_rgb(ImageOps.exif_transpose(picture)), KEPT)
+                refused = f"{width}×{height} pixels, {width * height / 1e6:.0f} million; {TOO_LARGE}"
+        except FileNotFoundError:
+            refused = "no such file"
+        except Image.DecompressionBombError:  # Pillow's own limit is higher, and comes before the size is known
+            refused = TOO_LARGE
+        except UnidentifiedImageError:
+            refused = f"{UNREADABLE}; expected {', '.join(FORMATS)}"
+        except Exception as error:  # decoders raise whatever the bytes make them raise
+            cause = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+            refused = f"{UNREADABLE}: {cause}"
+    raise PipelineError(f"{name}: {refused}")
+
+
+def reduced(picture: Image.Image, side: int) -> Image.Image:
+    """The picture with a longer side of at most `side`; each pixel is the mean of those it covers."""
+    scale = side / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.BOX) if scale < 1 else picture
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    """RGB of 8 bits, from any mode."""
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        picture = _eight_bits(picture)
+    return _on_paper(picture.convert("RGBA")) if picture.has_transparency_data else picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey from its darkest to its lightest: with 16 bits or more no file says which value is white."""
+    deep = (picture if picture.mode == "F" else picture.convert("I")).convert("F")
+    values = np.nan_to_num(np.asarray(deep.reduce(max(1, max(deep.size) // KEPT))))  # reduced before it is copied
+    stretched = (values - values.min()) * (255 / max(float(np.ptp(values)), 1e-9))
+    return Image.fromarray(stretched.round().astype(np.uint8))
+
+
+def _on_paper(picture: Image.Image) -> Image.Image:
+    """RGBA on an opaque colour: that of the opaque part, if something is drawn in it; else what shows its ink best."""
+    shades, alpha = np.asarray(picture.convert("L")), np.asarray(picture.getchannel("A"))
+    opaque = alpha > alpha.max() // 2
+    if not opaque.any():
+        return picture.convert("RGB")
+    darkest, lightest = np.percentile(shades[opaque], [1, 99])
+    if lightest - darkest < INK_ON_NOTHING:
+        paper = [255] * 3 if (darkest + lightest) / 2 < 128 else [0] * 3
+    else:
+        paper = np.median(np.asarray(picture.convert("RGB"))[opaque], axis=0).astype(int).tolist()
+    backdrop = Image.new("RGBA", picture.size, (*paper, 255))
+    return Image.alpha_composite(backdrop, picture).convert("RGB")
