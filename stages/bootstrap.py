@@ -46,36 +46,23 @@ if "DVC_STAGE" in os.environ:  # not when it was started by hand
     threading.Thread(target=_end_with_the_runner, daemon=True).start()
 
 
-def _call(function: Callable[..., object], *arguments: object) -> None:
-    """Call it; an error that a user can mend ends the stage with its message and exit code 1."""
-    from mnist_pipeline.core.errors import PipelineError, refusal
-
-    try:
-        function(*arguments)
-    except PipelineError as error:
-        sys.exit("error: " + str(error))
-    except OSError as error:
-        explained = refusal(error)
-        if explained is None:
-            raise
-        sys.exit("error: " + explained)
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
-
-
 def _prepare() -> None:
     from mnist_pipeline.arithmetic import packages, portable
+    from mnist_pipeline.core import errors
 
-    packages.check()
-    portable.pin()
+    with errors.program():
+        packages.check()
+        portable.pin()
 
 
 def run(main: Callable[..., None]) -> None:
     """Prove the arithmetic, then call a stage's main function with the arguments of the command line."""
     from mnist_pipeline.arithmetic import portable
+    from mnist_pipeline.core import errors
 
-    _call(portable.prove)
-    _call(main, *sys.argv[1:])
+    with errors.program():
+        portable.prove()
+        main(*sys.argv[1:])
 
 
-_call(_prepare)
+_prepare()

@@ -36,3 +36,10 @@ def test_a_column_with_any_word_is_words() -> None:
 
 def test_no_rows_no_table() -> None:
     assert tables.text([]) == ""
+
+
+def test_nested_keys_are_joined() -> None:
+    content = {"a": {"b": 1, "c": {}}, "d": [1, {"e": 2}], 3: None}
+    assert tables.flat(content) == {"a.b": 1, "a.c": {}, "d": [1, {"e": 2}], "3": None}
+    assert tables.flat(content, lists=True) == {"a.b": 1, "a.c": {}, "d.0": 1, "d.1.e": 2, "3": None}
+    assert tables.flat([]) == tables.flat({}) == tables.flat(3) == {}

@@ -1,6 +1,5 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
-import io
 import json
 import sys
 import time
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_pipeline.cli import compare, doctor, models, proof, report, sweep
-from mnist_pipeline.core.errors import PipelineError, refusal
+from mnist_pipeline.core import errors
+from mnist_pipeline.core.errors import PipelineError
 
 if TYPE_CHECKING:
     from mnist_pipeline.core.params import Params
@@ -141,18 +141,6 @@ for group in (models, compare, doctor, report, sweep, proof):
 
 
 def main() -> None:
-    """Entry point: an error that a user can cause ends in its message and exit code 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # not all that is printed has a code in every locale
-    try:
+    """Entry point."""
+    with errors.program():
         app()
-    except PipelineError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        explained = refusal(error)
-        if explained is None:
-            raise
-        sys.exit(f"error: {explained}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted")

@@ -7,7 +7,7 @@ from mnist_pipeline.commits import lockfile
 from mnist_pipeline.commits.lockfile import LOCK, Lock
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core.paths import PARAMS
-from mnist_pipeline.core.tables import ABSENT
+from mnist_pipeline.core.tables import ABSENT, flat
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,6 @@ def between(before: Any, after: Any) -> list[Change]:
     old, new = flat(before), flat(after)
     shown = [{key: repr(value) for key, value in side.items()} for side in (old, new)]
     return [Change(key, old.get(key), new.get(key)) for key in new | old if shown[0].get(key) != shown[1].get(key)]
-
-
-def flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots; lists and all else are values."""
-    if not isinstance(content, dict) or not content:
-        return {prefix: content} if prefix else {}
-    joined = {f"{prefix}.{key}" if prefix else str(key): value for key, value in content.items()}
-    return {key: value for name, inner in joined.items() for key, value in flat(inner, name).items()}
 
 
 def unbuilt(revision: Revision) -> str:

@@ -1,6 +1,10 @@
 """The one exception that this project raises on purpose, and words for what the machine refuses."""
 
 import errno
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FULL, PROTECTED, RIGHTS = "make space on that disk", "make it writable", "check its rights"
@@ -33,3 +37,24 @@ def refusal(error: BaseException) -> str | None:
             return f"{place}: {cause.strerror}; {REFUSALS[cause.errno]}, then run this again"
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+@contextmanager
+def program() -> Iterator[None]:
+    """Around a whole program: an error that a user can mend ends it with a message and exit code 1.
+
+    Characters that standard output can't encode, for want of a locale or in the name of a file, are printed as `\\xff`.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except PipelineError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        explained = refusal(error)
+        if explained is None:
+            raise
+        sys.exit(f"error: {explained}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

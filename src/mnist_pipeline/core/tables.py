@@ -1,4 +1,4 @@
-"""Rows as a table, for a terminal or as Markdown: words to the left, numbers to the right."""
+"""Nested mappings as flat rows; rows as a table, for a terminal or as Markdown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,18 @@ from typing import Any
 from tabulate import tabulate
 
 ABSENT = "–"
+
+
+def flat(content: Any, prefix: str = "", *, lists: bool = False) -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots; with `lists` those in lists too, whose keys are their indices.
+
+    All else is a value, an empty mapping too; what is no mapping at all has no keys.
+    """
+    parts = dict(enumerate(content)) if lists and isinstance(content, list) else content
+    if not isinstance(parts, dict) or not parts:
+        return {prefix: content} if prefix else {}
+    joined = {f"{prefix}.{key}" if prefix else str(key): value for key, value in parts.items()}
+    return {key: value for name, inner in joined.items() for key, value in flat(inner, name, lists=lists).items()}
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:

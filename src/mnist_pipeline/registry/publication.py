@@ -12,6 +12,7 @@ from mnist_pipeline.commits.lockfile import Lock
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, sha256_of
+from mnist_pipeline.core.tables import flat
 from mnist_pipeline.training import checkpoints, history
 from mnist_pipeline.training.manifest import Card
 
@@ -61,7 +62,9 @@ class Record:
         """The recipe and the seeds, flat: `optimizer.learning_rate` and so on."""
         split = {f"split.{key}": str(value) for key, value in self.card.split}
         runtime = {f"runtime.{key}": str(value) for key, value in self.card.runtime}
-        return flatten(self.card.recipe.model_dump(mode="json")) | {"seed": str(self.card.seed)} | split | runtime
+        recipe = flat(self.card.recipe.model_dump(mode="json"))
+        given = {key: str(value) for key, value in recipe.items() if value not in (None, {})}
+        return given | {"seed": str(self.card.seed)} | split | runtime
 
     @property
     def candidate(self) -> str:
@@ -97,17 +100,6 @@ class Record:
             f"{figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. Takes float images of shape "
             f"(n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."
         )
-
-
-def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested keys joined by dots, values as text; what is None is left out."""
-    flat: dict[str, str] = {}
-    for key, value in content.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
 
 
 def gather(model: str, lock: Lock) -> Record:
