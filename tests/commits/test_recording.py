@@ -7,6 +7,7 @@ import pytest
 from mnist_pipeline.arithmetic import machine, packages
 from mnist_pipeline.commits import recording
 from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
 
 
@@ -42,3 +43,18 @@ def test_versions_and_what_was_not_recorded_are_differences() -> None:
         "torch": ("1.0", here["torch"]),
         "pandas": ("not recorded", here["pandas"]),
     }
+
+
+@pytest.mark.parametrize("content", ["{}", '{"machine": {}}', '{"core_seconds": {"verify": null, "report": "2"}}'])
+def test_an_older_record_lacks_what_it_lacks(content: str) -> None:
+    paths.RECORDED.write_text(content, encoding="utf-8")
+    assert recording.seconds() == {}
+    recording.write({"report": 3.0})
+    assert recording.seconds() == {"report": 3.0}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"core_seconds": 3}'])
+def test_a_damaged_record_is_named(content: str) -> None:
+    paths.RECORDED.write_text(content, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^working tree: recorded\.json: damaged: "):
+        recording.seconds()

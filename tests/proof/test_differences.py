@@ -1,6 +1,5 @@
 """What two files differ in: said in figures, exact to one value."""
 
-import io
 import json
 
 import numpy as np
@@ -10,12 +9,6 @@ from safetensors.numpy import save
 from mnist_pipeline.proof import differences
 
 WEIGHTS = {"first": np.zeros((2, 3), np.float32), "last": np.ones(4, np.float32)}
-
-
-def _npy(array: differences.Array) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
 
 
 def test_weights_name_the_tensor_and_the_largest_difference() -> None:
@@ -76,24 +69,13 @@ def test_the_last_bit_of_a_figure_counts_and_what_is_no_number_on_both_sides_doe
     assert differences.describe("m.json", before, after) == "a: 0.10000000000000002 instead of 0.1 (+1.39e-17)"
 
 
-def test_arrays_are_compared_by_value() -> None:
-    before, after = np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8)
-    after[1, 2], after[3, 3] = 9, 200
-    assert differences.describe("p.npy", _npy(before), _npy(after)) == "2 of 20 values, by at most 200"
-
-
-def test_the_same_figures_written_otherwise_are_said_to_be_the_same() -> None:
-    said = differences.describe("m.json", b'{"a": 1}', b'{"a":  1}')
-    assert said == "the same content, written otherwise: 9 bytes instead of 8"
-
-
-def test_of_other_files_bytes_say_where() -> None:
-    assert differences.describe("a.gz", b"abcd", b"axcx") == "2 of 4 bytes, the first at 1"
-    assert differences.describe("a.gz", b"abcd", b"abc") == "3 bytes instead of 4"
+def test_of_others_it_is_said_that_they_differ() -> None:
+    assert differences.describe("a.gz", b"abcd", b"axcx") == "differs"
+    assert differences.describe("m.json", b'{"a": 1}', b'{"a":  1}') == "differs"  # in how it is written
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "a.npy", "p.png", "m.json", "t.csv"])
-def test_a_file_that_is_not_what_its_name_says_is_compared_as_bytes(name: str) -> None:
-    assert differences.describe(name, b"\xff\x00", b"\xff\x01").endswith("1 of 2 bytes, the first at 1")
-    assert differences.describe(name, b"", b"\xff\x01").endswith("2 bytes instead of 0")
+def test_a_file_that_is_not_what_its_name_says_differs(name: str) -> None:
+    assert differences.describe(name, b"\xff\x00", b"\xff\x01") == "differs"
+    assert differences.describe(name, b"[" * 200_000, b"\xff\x01") == "differs"
     assert differences.describe(name, b"\xff", b"\xff") == ""

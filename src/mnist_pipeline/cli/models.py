@@ -25,14 +25,14 @@ def pull(
         raise PipelineError("--commit and --model go together: which commit, and which of its models")
     if sum(way is not None for way in (version, alias, commit)) > 1:
         raise PipelineError("--version, --alias and --commit exclude each other: each names the model")
-    from mnist_pipeline.commits import git, lineage
+    from mnist_pipeline.commits import lineage
     from mnist_pipeline.registry import election, pulling
 
     name = _name()
     if version is not None:
         pulled = pulling.by_number(name, version, folder)
     elif commit is not None and model is not None:
-        content = lineage.model_at(git.commit_of(commit), model).content
+        content = lineage.model_at(commit, model).content
         pulled = pulling.by_content(name, content, f"{model} as {commit} has it", folder)
     else:
         pulled = pulling.by_alias(name, alias or election.CHAMPION, folder)
@@ -57,10 +57,9 @@ def _print_models(revision: str) -> None:
     from mnist_pipeline.commits import git, lineage
     from mnist_pipeline.registry import pulling, store
 
-    commit = git.commit_of(revision)
-    built = lineage.models_at(commit)
+    built = lineage.models_at(revision)
     known = pulling.by_contents(_name()) if store.exists() else {}
-    print(git.ask("show", "--no-patch", "--date=short", "--format=%H %ad %s", commit))
+    print(git.ask("show", "--no-patch", "--date=short", "--format=%H %ad %s", git.commit_of(revision)))
     rows = []
     for model in built:
         version, figures = known.get(model.content), model.figures

@@ -17,17 +17,18 @@ def verify_repro(
     """Rebuild a commit in a clean clone, every stage executed, and hold each file against its dvc.lock."""
     from pathlib import Path
 
-    from mnist_pipeline.commits import git, originals
-    from mnist_pipeline.proof import evidence, rebuild, verdict
+    from mnist_pipeline.commits import git
+    from mnist_pipeline.commits.revision import at
+    from mnist_pipeline.proof import evidence, rebuild
 
-    promised = originals.at(git.commit_of(revision))
-    print(git.ask("show", "--no-patch", "--format=commit %H: %s", promised.commit), flush=True)
+    promised = at(revision)
+    print(git.ask("show", "--no-patch", "--format=commit %H: %s", str(promised.commit)), flush=True)
     if here:
-        reached = verdict.of(promised.commit, evidence.compare(promised, Path()), Path())
+        reached = evidence.compare(promised, Path())
     else:
         _mention_changes()
         with rebuild.rebuilt(promised) as folder:
-            reached = verdict.of(promised.commit, evidence.compare(promised, folder), folder)
+            reached = evidence.compare(promised, folder)
         print("every stage was executed in a clean clone, which is deleted; nothing was restored")
     print("\n".join(reached.lines()), flush=True)
     print(f"for the README's table of machines:\n{reached.row()}", flush=True)

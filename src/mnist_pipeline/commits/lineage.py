@@ -1,91 +1,81 @@
 """From a commit to its models, and from a model back to the commits that hold it; both by what dvc.lock says."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from mnist_pipeline.commits import git, lockfile
+from mnist_pipeline.commits import git, lockfile, revision
 from mnist_pipeline.commits.lockfile import LOCK
+from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.training import checkpoints
 
-CACHE = Path(".dvc/cache/files/md5")
-
 
 @dataclass(frozen=True)
 class Built:
-    """A model as one commit has it: md5s of its results by path, and its metrics."""
+    """A model as one revision has it."""
 
+    revision: Revision
     model: str
-    results: dict[str, str]
-    figures: dict[str, Any]
 
     @property
     def content(self) -> str:
-        return lockfile.digest(self.results)
+        return lockfile.digest(self.revision.lock.results(self.model))
 
     @property
-    def folder_md5(self) -> str:
+    def folder_md5(self) -> str | None:
         """What dvc.lock says of `models/NAME`: the digest of a list of its files with theirs."""
-        return self.results[paths.model(self.model).as_posix()]
+        return self.revision.lock.results(self.model).get(paths.model(self.model).as_posix())
 
     @property
     def weights_md5(self) -> str | None:
         """The digest of the weights alone, from that list; None where DVC's cache does not have it (`dvc fetch`)."""
-        listing = paths.project() / CACHE / self.folder_md5[:2] / self.folder_md5[2:]
-        files = json.loads(listing.read_bytes()) if listing.exists() else []
-        return next((file["md5"] for file in files if file["relpath"] == checkpoints.WEIGHTS), None)
+        return (self.revision.listing(self.folder_md5 or "") or {}).get(checkpoints.WEIGHTS)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What `evaluate` found; empty where Git does not keep it."""
+        return self.revision.metrics(self.model) if self.revision.has(paths.metrics(self.model)) else {}
 
 
-def models_at(commit: str) -> list[Built]:
-    """All models of params.yaml that dvc.lock describes, as they stand at a commit.
+def models_at(name: str) -> list[Built]:
+    """All models of params.yaml that dvc.lock describes, as they stand at a commit, tag, branch or experiment.
 
-    Raises PipelineError when that commit has no dvc.lock or no such model.
+    Raises PipelineError when there is no dvc.lock or no such model, or when params.yaml or dvc.lock is damaged.
     """
-    params, text = git.show(commit, paths.PARAMS.name), git.show(commit, LOCK.as_posix())
-    if params is None or text is None:
-        raise PipelineError(f"{commit[:10]}: has no {LOCK if params else paths.PARAMS}; nothing was built there")
-    lock = lockfile.parse(text)
-    named = YAML(typ="safe").load(params).get("models", {})
-    found = [model for model in named if all(stage in lock.stages for stage in lockfile.stages_of(model))]
-    if not found:
-        raise PipelineError(f"{commit[:10]}: dvc.lock describes none of the models of params.yaml")
-    return [Built(model, lock.results(model), _figures(commit, model)) for model in found]
+    found = revision.at(name)
+    built = [Built(found, model) for model in found.recipes if found.lock.has_built(model)]
+    if not built:
+        raise PipelineError(f"{found}: dvc.lock describes none of the models of params.yaml")
+    return built
 
 
-def model_at(commit: str, model: str) -> Built:
+def model_at(name: str, model: str) -> Built:
     """One of them. Raises PipelineError that lists those there are."""
-    there = {built.model: built for built in models_at(commit)}
+    there = {built.model: built for built in models_at(name)}
     if model not in there:
-        raise PipelineError(f"{commit[:10]}: no model {model}; there are: {', '.join(there)}")
+        raise PipelineError(f"{name}: no model {model}; there are: {', '.join(there)}")
     return there[model]
-
-
-def _figures(commit: str, model: str) -> dict[str, Any]:
-    text = git.show(commit, paths.metrics(model).as_posix())
-    return json.loads(text) if text else {}
 
 
 def commits_with(model: str, results: dict[str, str]) -> list[str]:
     """The commits, branches and experiments whose dvc.lock holds exactly these results, newest first, a line each."""
-    commits: list[str] = []
-    for blob, holders in git.commits_by_blob(LOCK.as_posix()).items():
-        text = git.ask("cat-file", "blob", blob)
-        if all(md5 in text for md5 in results.values()) and _results(text, model) == results:  # reading YAML is slow
-            commits += holders
+    blobs = git.commits_by_blob(LOCK.as_posix())
+    commits = [commit for blob, holders in blobs.items() if _holds(blob, model, results) for commit in holders]
     if not commits:
         return []
     names = [f"--decorate-refs=refs/{kind}" for kind in ("heads", "tags", "remotes", "exps")]
     show = ("log", "--no-walk=sorted", "--stdin", "--date=short", "--format=%h %ad %s%d", *names)
-    shown = git.ask(*show, stdin="\n".join(commits))
-    return shown.splitlines()
+    return git.ask(*show, stdin="\n".join(commits)).split("\n")
 
 
-def _results(lock: str, model: str) -> dict[str, str]:
-    parsed = lockfile.parse(lock)
-    complete = all(stage in parsed.stages for stage in lockfile.stages_of(model))
-    return parsed.results(model) if complete else {}
+def _holds(blob: str, model: str, results: dict[str, str]) -> bool:
+    """A dvc.lock that is damaged holds nothing."""
+    content = git.output("cat-file", "blob", blob)
+    if not all(md5.encode() in content for md5 in results.values()):  # reading YAML is slow
+        return False
+    try:
+        lock = lockfile.parse(content)
+    except ValueError:
+        return False
+    return lock.has_built(model) and lock.results(model) == results

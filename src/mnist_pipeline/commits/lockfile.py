@@ -3,29 +3,57 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mnist_pipeline.core import yaml_reader
 from mnist_pipeline.core.errors import PipelineError
 
 LOCK = Path("dvc.lock")
+FOLDER = ".dir"  # how DVC marks the md5 of a folder
+
+
+class Entry(BaseModel):
+    """A file or folder. Without md5 is what DVC knows by something else, such as the etag of a web address."""
+
+    path: str
+    md5: str | None = None
+
+
+class Stage(BaseModel):
+    cmd: Any = None
+    deps: list[Entry] = []
+    outs: list[Entry] = []
+    params: dict[str, dict[str, Any]] = {}
+
+
+class Content(BaseModel):
+    """As much of a dvc.lock as is read here."""
+
+    stages: dict[str, Stage] = {}
 
 
 @dataclass(frozen=True)
 class Lock:
-    """The stages of a dvc.lock by name."""
+    """The stages of a dvc.lock by name, each with the keys of `Stage`."""
 
     path: Path
     stages: dict[str, Any]
 
     def outputs(self, stage: str) -> dict[str, str]:
-        """The md5 of each output of a stage, by path. Raises PipelineError when dvc.lock does not have it."""
+        """The md5 of each output of a stage that has one, by path. Raises PipelineError for an unknown stage."""
         if stage not in self.stages:
             raise PipelineError(f"{self.path}: no stage {stage}; run `make repro` or `dvc repro` first")
-        return {out["path"]: out["md5"] for out in self.stages[stage]["outs"]}
+        return {out["path"]: out["md5"] for out in self.stages[stage]["outs"] if out["md5"]}
+
+    def has_built(self, model: str) -> bool:
+        """Whether a model was trained and evaluated."""
+        return self.stages.keys() >= set(stages_of(model))
 
     def results(self, model: str) -> dict[str, str]:
         """The md5 of everything that training and evaluation of a model left, by path."""
@@ -45,17 +73,23 @@ class Lock:
 
 
 def load(path: Path = LOCK) -> Lock:
-    """Read a dvc.lock; one that is missing or empty has no stages. Raises PipelineError when it is no YAML."""
-    return parse(path.read_text(encoding="utf-8") if path.exists() else "", path)
-
-
-def parse(text: str, path: Path = LOCK) -> Lock:
-    """The same from its text, as Git keeps it; `path` is for messages and for the files that it describes."""
+    """Read a dvc.lock; one that is missing or empty has no stages. Raises PipelineError when it is damaged."""
     try:
-        content: dict[str, Any] = YAML(typ="safe").load(text) or {}
-    except YAMLError as error:
-        raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return Lock(path, content.get("stages", {}))
+        return parse(path.read_bytes() if path.exists() else b"", path)
+    except ValueError as error:
+        raise PipelineError(f"{path}: {error}") from None
+
+
+def parse(content: bytes, path: Path = LOCK) -> Lock:
+    """The same from its bytes; `path` leads to the files that it describes. Raises ValueError, in one line."""
+    try:
+        parsed = YAML(typ="safe").load(content) or {}
+    except (YAMLError, RecursionError) as error:
+        raise ValueError(f"not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Lock(path, Content.model_validate(parsed).model_dump()["stages"])
+    except ValidationError as error:
+        raise ValueError(yaml_reader.explain(error, parsed, ())) from None
 
 
 def stages_of(model: str) -> tuple[str, str]:
@@ -74,8 +108,14 @@ def md5(path: Path) -> str:
     A folder's is the md5 of a JSON list of its files with theirs, sorted by path, with `.dir` behind it.
     """
     if path.is_file():
-        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
     files = {file.relative_to(path): md5(file) for file in path.rglob("*") if file.is_file()}
     listed = [{"md5": digest, "relpath": name.as_posix()} for name, digest in files.items()]
     listed.sort(key=lambda entry: entry["relpath"])
-    return hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest() + ".dir" if listed else ""
+    return md5_of(json.dumps(listed).encode()) + FOLDER if listed else ""
+
+
+def md5_of(content: bytes) -> str:
+    """What DVC writes into dvc.lock for a file with this content."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

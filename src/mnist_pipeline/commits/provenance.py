@@ -6,15 +6,14 @@ from typing import Any
 from mnist_pipeline.commits import git, lockfile
 from mnist_pipeline.commits.revision import Revision
 
-FORMAT = "%H%n%cs%n%s"
-
 
 def of(revision: Revision) -> dict[str, Any]:
     """`commit` (hash), `date` (of that commit), `subject`; for the working tree also `changes`, as git prints them.
 
     Raises PipelineError where there is no Git repository or no commit.
     """
-    commit, date, subject = git.ask("show", "--no-patch", f"--format={FORMAT}", revision.commit or "HEAD").split("\n")
+    shown = git.ask("show", "--no-patch", "--format=%H%n%cs%n%s", revision.commit or "HEAD")
+    commit, date, subject = shown.split("\n")
     changes = None if revision.commit else git.ask("status", "--porcelain", "--", ".").splitlines()
     return {"name": revision.name, "commit": commit, "date": date, "subject": subject, "changes": changes}
 

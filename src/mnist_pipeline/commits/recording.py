@@ -1,14 +1,23 @@
 """recorded.json: how long each stage took, and on which machine. Git keeps it beside dvc.lock; DVC does not hash it."""
 
+from typing import Any
+
 from mnist_pipeline.arithmetic import machine
+from mnist_pipeline.commits import revision
+from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
-from mnist_pipeline.core.files import read_json, write_json
+from mnist_pipeline.core.files import write_json
 
 
-def seconds() -> dict[str, float]:
+def recorded(there: Revision, key: str) -> dict[str, Any]:
+    """`machine` or `core_seconds` of a revision; empty where none is recorded. Raises PipelineError when damaged."""
+    return there.json(paths.RECORDED, key).get(key, {}) if there.has(paths.RECORDED) else {}
+
+
+def seconds(there: Revision | None = None) -> dict[str, float]:
     """Core-seconds of each stage as last recorded: what the longest-first order goes by. Empty without a record."""
-    recorded: dict[str, float] = read_json(paths.RECORDED)["core_seconds"] if paths.RECORDED.exists() else {}
-    return recorded
+    found = recorded(there or revision.at(None), "core_seconds")
+    return {stage: figure for stage, figure in found.items() if isinstance(figure, int | float)}
 
 
 def differences(recorded: dict[str, str]) -> dict[str, tuple[str, str]]:
@@ -20,6 +29,5 @@ def differences(recorded: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 def write(ran: dict[str, float]) -> None:
     """Note this machine and the stages that ran on it; those that did not keep their figure if it came from here."""
-    here = paths.RECORDED.exists() and not differences(read_json(paths.RECORDED)["machine"])
-    kept = seconds() if here else {}
+    kept = {} if differences(recorded(revision.at(None), "machine")) else seconds()
     write_json(paths.RECORDED, {"machine": machine.describe(), "core_seconds": dict(sorted((kept | ran).items()))})

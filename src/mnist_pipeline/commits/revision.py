@@ -1,4 +1,7 @@
-"""A state of this folder to read results from: a commit, tag, branch or DVC experiment, or the files as they are."""
+"""A state of the project to read from: a commit, tag, branch or DVC experiment, or the files as they are.
+
+What Git keeps is read by its path, what DVC's cache holds by the md5 that dvc.lock gives it.
+"""
 
 import io
 import json
@@ -14,6 +17,7 @@ from mnist_pipeline.commits import git, lockfile
 from mnist_pipeline.commits.lockfile import LOCK, Lock
 from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.pipeline import dvc_program
 
 WORKING_TREE = "working tree"
 PREDICTIONS = ["index", "label", "predicted"]
@@ -23,8 +27,9 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True)
 class Revision:
-    """A name as people gave it, and the commit that it means; none for the working tree, of which
-    params.yaml, dvc.lock and which models there are, are asked once.
+    """A name as people gave it, and the commit that it means; none for the working tree.
+
+    params.yaml, dvc.lock and which models there are, are read once.
     """
 
     name: str
@@ -35,45 +40,56 @@ class Revision:
         known = self.commit is None or self.commit.startswith(self.name)
         return self.name if known else f"{self.name} ({str(self.commit)[:10]})"
 
-    def find(self, path: Path) -> str | None:
-        """The text of a file; None when there is no such file."""
-        if self.commit is not None:
-            return git.show(self.commit, path.as_posix())
-        return path.read_text(encoding="utf-8") if path.exists() else None
-
-    def read(self, path: Path) -> str:
-        """The same. Raises PipelineError when there is no such file."""
-        text = self.find(path)
-        if text is None:
-            raise PipelineError(f"{self.name}: has no {path}; that is there once `make repro` ran and Git keeps it")
-        return text
-
     def has(self, path: Path) -> bool:
-        return self.find(path) is not None
+        return path.is_file() if self.commit is None else path.as_posix() in self._committed
 
-    def json(self, path: Path) -> dict[str, Any]:
-        """A JSON file that holds an object. Raises PipelineError when it is missing or damaged."""
-        return self._parse(path, _object)
+    @cached_property
+    def _committed(self) -> set[str]:
+        """All files of this folder that Git has at the commit, by their paths."""
+        return set(git.ask("ls-tree", "-r", "-z", "--name-only", str(self.commit)).split("\0"))
 
-    def _parse(self, path: Path, reader: Callable[[str], Content]) -> Content:
+    def content(self, path: Path) -> bytes | None:
+        """The bytes of a file; None when there is no such file, or Git does not keep it."""
+        if not self.has(path):
+            return None
+        return path.read_bytes() if self.commit is None else git.output("cat-file", "blob", f"{self.commit}:./{path}")
+
+    def _read(self, path: Path, reader: Callable[[bytes], Content]) -> Content:
+        content = self.content(path)
+        if content is None:
+            raise PipelineError(f"{self.name}: has no {path}; that is there once `make repro` ran and Git keeps it")
         try:
-            return reader(self.read(path))
+            return reader(content)
         except (ValueError, RecursionError) as error:
             raise PipelineError(f"{self.name}: {path}: damaged: {' '.join(str(error).split())}") from None
 
+    def json(self, path: Path, *keys: str) -> dict[str, Any]:
+        """A JSON file that holds an object, and below each of these keys, if it is there, another.
+
+        Raises PipelineError when it is missing or damaged.
+        """
+        return self._read(path, lambda content: _mapping(json.loads(content), *keys))
+
     @cached_property
     def params(self) -> dict[str, Any]:
-        """params.yaml as plain mappings."""
-        return self._parse(paths.PARAMS, _mapping)
+        """params.yaml as plain mappings, whatever keys it had then. Raises PipelineError as `json` does."""
+        return self._read(paths.PARAMS, lambda content: _mapping(yaml_reader.parse(content.decode()) or {}, "models"))
+
+    @property
+    def recipes(self) -> dict[str, Any]:
+        """What params.yaml has under `models`, by their names."""
+        recipes: dict[str, Any] = self.params.get("models", {})
+        return recipes
 
     @cached_property
     def lock(self) -> Lock:
-        return lockfile.parse(self.read(LOCK))
+        """dvc.lock. Raises PipelineError as `json` does."""
+        return self._read(LOCK, lockfile.parse)
 
     @cached_property
     def models(self) -> list[str]:
         """The models of params.yaml that were evaluated, in its order."""
-        return [model for model in self.params.get("models", {}) if self.has(paths.metrics(model))]
+        return [model for model in self.recipes if self.has(paths.metrics(model))]
 
     def metrics(self, model: str) -> dict[str, Any]:
         """What `evaluate` found of a model. Raises PipelineError when it is not there."""
@@ -82,27 +98,37 @@ class Revision:
     def predictions(self, model: str) -> pd.DataFrame:
         """A row a test image: `index`, `label` and `predicted`."""
         path = paths.test(model) / "predictions.csv"
-        return self._parse(path, lambda text: pd.read_csv(io.StringIO(text), usecols=PREDICTIONS))
+        return self._read(path, lambda content: pd.read_csv(io.BytesIO(content), usecols=PREDICTIONS))
 
     def history(self, model: str) -> pd.DataFrame:
         """A row for each step that `train` noted of a model; what a row does not have is NaN."""
-        return self._parse(paths.history(model), lambda text: pd.read_csv(io.StringIO(text)))
+        return self._read(paths.history(model), lambda content: pd.read_csv(io.BytesIO(content)))
+
+    @cached_property
+    def cache(self) -> Path:
+        """The folder of DVC's cache, wherever it is configured. Raises PipelineError when DVC can't say."""
+        return Path(dvc_program.run("cache", "dir"))
+
+    def cached(self, md5: str) -> bytes | None:
+        """What DVC's cache holds under an md5; None when that is not there, or damaged."""
+        path = self.cache / "files" / "md5" / md5[:2] / md5[2:]
+        content = path.read_bytes() if path.is_file() else b""
+        return content if lockfile.md5_of(content) == md5.removesuffix(lockfile.FOLDER) else None
+
+    def listing(self, md5: str) -> dict[str, str] | None:
+        """The md5 of each file of a folder; None when the cache does not know that folder."""
+        content = self.cached(md5)
+        return None if content is None else {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
 
 
-def _object(text: str) -> dict[str, Any]:
-    content: Any = json.loads(text)
-    if not isinstance(content, dict):
-        raise ValueError(f"expected an object, found {type(content).__name__}")
-    return content
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    content: Any = yaml_reader.parse(text) or {}
-    if not isinstance(content, dict) or not isinstance(content.get("models", {}), dict):
-        raise ValueError("expected a mapping of keys, and one below `models`")
+def _mapping(content: Any, *keys: str) -> dict[str, Any]:
+    if not isinstance(content, dict) or not all(isinstance(content.get(key, {}), dict) for key in keys):
+        raise ValueError(f"expected a mapping{''.join(f', and one below `{key}`' for key in keys)}")
     return content
 
 
 def at(name: str | None) -> Revision:
     """A revision by its name; without one the working tree. Raises PipelineError when Git knows none of that name."""
-    return Revision(WORKING_TREE, None) if name is None else Revision(name, git.commit_of(name))
+    if name is None:
+        return Revision(WORKING_TREE, None)
+    return Revision(name.encode(errors="replace").decode(), git.commit_of(name))  # names of branches may be any bytes

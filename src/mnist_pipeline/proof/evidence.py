@@ -1,137 +1,106 @@
-"""Hold files that were made anew against what a commit promises: hashes, or where bits may differ the accuracies."""
+"""Hold a folder in which the pipeline ran against a commit: each file against dvc.lock, the machine against
+recorded.json."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline.commits import lockfile
-from mnist_pipeline.commits.lockfile import Lock
-from mnist_pipeline.commits.originals import FOLDER, NOWHERE, Originals, digest
-from mnist_pipeline.core import paths
+from pydantic import ValidationError
+
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.commits import lockfile, recording
+from mnist_pipeline.commits.lockfile import FOLDER, Lock
+from mnist_pipeline.commits.revision import Revision
+from mnist_pipeline.core import paths, yaml_reader
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json
+from mnist_pipeline.core.params import Runtime
+from mnist_pipeline.core.tables import flat
 from mnist_pipeline.proof import differences
+from mnist_pipeline.proof.reproduction import TOLERANCE, File, Reproduction
 
-TOLERANCE = 0.005  # of test and validation accuracy, as the README promises it
 ACCURACIES = ("test_accuracy", "validation_accuracy")
-ONLY_HASHES = f"only the hashes can be compared, not the original: {NOWHERE}"
+ONLY_HASHES = (
+    "only the hashes can be compared, not the original: it is in neither Git nor this repository's cache; "
+    "`dvc pull` brings it from a remote, `mnist repro` at that commit makes it"
+)
 
 
-@dataclass(frozen=True)
-class File:
-    """One file: the md5 that dvc.lock gives, the one that came out ('' for no such file), and what differs."""
+def stages(revision: Revision) -> list[str]:
+    """All that has to run: the stages of dvc.lock, without those of former models, and both of each model.
 
-    path: str
-    expected: str
-    found: str
-    difference: str = ""
-    fault: str = ""  # what is wrong with the commit itself, whatever the machine
-
-    @property
-    def equal(self) -> bool:
-        return self.expected == self.found and not self.fault
-
-    def __str__(self) -> str:
-        said = "; ".join(part for part in (self.fault, self.difference) if part)
-        return f"same       {self.path}" if self.equal else f"DIFFERENT  {self.path}: {said}"
+    Raises PipelineError when dvc.lock promises nothing.
+    """
+    if not revision.lock.stages:
+        raise PipelineError(f"{revision}: {lockfile.LOCK}: expected stages, found none: nothing is promised")
+    both = [stage for model in revision.recipes for stage in lockfile.stages_of(model)]
+    return list(dict.fromkeys([*_current(revision, revision.lock), *both]))
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """An accuracy of a model as committed and as it came out, both from 0 to 1."""
-
-    model: str
-    key: str
-    committed: float
-    found: float
-
-    @property
-    def within(self) -> bool:
-        return abs(self.found - self.committed) <= TOLERANCE + 1e-12  # half a point itself is within
-
-    def __str__(self) -> str:
-        points = 100 * (self.found - self.committed)
-        return f"{self.model}: {self.key} {self.found:.4f} instead of {self.committed:.4f} ({points:+.2f} points)"
+def _current(revision: Revision, lock: Lock) -> list[str]:
+    """The stages of no model, or of one of params.yaml: DVC leaves former ones in dvc.lock."""
+    return [stage for stage in lock.stages if stage.partition("@")[2] in ("", *revision.recipes)]
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """All that was found: files, accuracies, and the stages that did not run or whose inputs dvc.lock has otherwise."""
-
-    files: list[File]
-    accuracies: list[Accuracy]
-    stale: list[str]
-
-    def complaints(self, alike: bool) -> list[str]:
-        """What breaks the promise: where every bit has to agree any difference, else only the faults."""
-        unequal = [file for file in self.files if not file.equal]
-        broken = [file for file in unequal if alike or file.fault]
-        beyond = [accuracy for accuracy in self.accuracies if not accuracy.within]
-        blind = unequal and not alike and not self.accuracies
-        nothing = ["no model's accuracy is both committed and here, so nothing tells how far the results are off"]
-        return [*self.stale, *map(str, broken), *map(str, beyond), *(nothing if blind else [])]
-
-
-def compare(promised: Originals, folder: Path) -> Evidence:
+def compare(revision: Revision, folder: Path) -> Reproduction:
     """Hold the results in a folder, after a run there, against those of a commit."""
     made = lockfile.load(folder / lockfile.LOCK)
-    ran = [stage for stage in made.stages if promised.is_current(stage)]
-    absent = [stage for stage in promised.stages if stage not in made.stages]
-    files = [file for stage in [*ran, *absent] for file in _of_stage(promised, folder, made, stage)]
-    accuracies = [accuracy for model in promised.models for accuracy in _accuracies(promised, folder, model)]
-    stale = [said for stage in ran for said in _stale(promised.lock, made, stage)]
+    ran, absent = _current(revision, made), [stage for stage in stages(revision) if stage not in made.stages]
+    files = [file for stage in [*ran, *absent] for file in _of_stage(revision, folder, made, stage)]
+    accuracies = dict(pair for model in revision.recipes for pair in _accuracies(revision, folder, model))
     unproved = [f"{stage}: not in the {lockfile.LOCK} of these results, so it did not run" for stage in absent]
-    return Evidence(files, accuracies, [*unproved, *stale])
+    stale = [said for stage in ran for said in _stale(revision.lock, made, stage)]
+    return Reproduction(str(revision.commit), files, accuracies, [*unproved, *stale], _excuse(revision, folder))
 
 
-def _of_stage(promised: Originals, folder: Path, made: Lock, stage: str) -> Iterator[File]:
-    expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (promised.lock, made))
+def _of_stage(revision: Revision, folder: Path, made: Lock, stage: str) -> Iterator[File]:
+    expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (revision.lock, made))
     for path in expected | found:
-        yield from _of_output(promised, folder, path, expected.get(path, ""))
+        yield from _of_output(revision, folder, path, expected.get(path, ""))
 
 
-def _of_output(promised: Originals, folder: Path, path: str, expected: str) -> Iterator[File]:
+def _of_output(revision: Revision, folder: Path, path: str, expected: str) -> Iterator[File]:
     """The files of an output: of a folder each, when it is known what was in it."""
     found = lockfile.md5(folder / path)
     if FOLDER not in expected + found:
-        yield _of_file(promised, folder, path, expected, found)
+        yield _of_file(revision, folder, path, expected, found)
         return
-    new = {file.relative_to(folder / path).as_posix(): lockfile.md5(file) for file in _files(folder / path)}
-    old = new if expected == found else promised.listing(expected)
+    inside = [file for file in (folder / path).rglob("*") if file.is_file()]
+    new = {file.relative_to(folder / path).as_posix(): lockfile.md5(file) for file in inside}
+    old = new if expected == found else revision.listing(expected)
     if old is None:
-        yield File(path, expected, found, ONLY_HASHES, "" if expected and found else "is on one side only")
+        yield File(path, found, ONLY_HASHES if expected and found else "is on one side only", not (expected and found))
         return
     for name in sorted(old | new):
-        yield _of_file(promised, folder, f"{path}/{name}", old.get(name, ""), new.get(name, ""))
+        yield _of_file(revision, folder, f"{path}/{name}", old.get(name, ""), new.get(name, ""))
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def _of_file(promised: Originals, folder: Path, path: str, expected: str, found: str) -> File:
+def _of_file(revision: Revision, folder: Path, path: str, expected: str, found: str) -> File:
     if not (expected and found):
-        fault = "did not come out" if expected else "came out, but dvc.lock does not have it"
-        return File(path, expected, found, fault=fault)
-    kept = promised.kept(path)
-    other = kept is not None and digest(kept) != expected
-    fault = f"Git keeps another file (md5 {digest(kept or b'')}) than dvc.lock says" if other else ""
-    if expected == found and not fault:
-        return File(path, expected, found)
-    original = promised.cached(expected) if kept is None else kept
+        said = "did not come out" if expected else "came out, but dvc.lock does not have it"
+        return File(path, found, said, faulty=True)
+    kept = revision.content(Path(path))
+    known = expected if kept is None else lockfile.md5_of(kept)
+    if expected == found == known:
+        return File(path, found)
+    original = revision.cached(expected) if kept is None else kept
     said = ONLY_HASHES if original is None else differences.describe(path, original, (folder / path).read_bytes())
-    return File(path, expected, found, said, fault)
+    if known == expected:
+        return File(path, found, said)
+    fault = f"Git keeps another file (md5 {known}) than dvc.lock says"
+    return File(path, found, f"{fault}; {said}" if said else fault, faulty=True)
 
 
-def _accuracies(promised: Originals, folder: Path, model: str) -> Iterator[Accuracy]:
+def _accuracies(revision: Revision, folder: Path, model: str) -> Iterator[tuple[str, bool]]:
     path = paths.metrics(model)
-    kept = promised.kept(path.as_posix())
-    if kept is not None and (folder / path).exists():
-        committed, found = json.loads(kept), read_json(folder / path)
+    if revision.has(path) and (folder / path).exists():
+        committed, found = revision.metrics(model), read_json(folder / path)
         for key in ACCURACIES:
             if key in committed and key in found:
-                yield Accuracy(model, key, committed[key], found[key])
+                off = found[key] - committed[key]
+                values = f"{found[key]:.4f} instead of {committed[key]:.4f}"
+                within = abs(off) <= TOLERANCE + 1e-12  # half a point itself is within
+                yield f"{model}: {key} {values} ({100 * off:+.2f} points)", within
 
 
 def _stale(promised: Lock, made: Lock, stage: str) -> Iterator[str]:
@@ -143,11 +112,31 @@ def _stale(promised: Lock, made: Lock, stage: str) -> Iterator[str]:
 
 
 def _inputs(lock: Lock, made: Lock, stage: str) -> dict[str, Any]:
-    entry = lock.stages.get(stage, {})
-    outputs = [path for other in made.stages for path in made.outputs(other)]
-    files = {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if not _overlaps(dep["path"], outputs)}
-    return {"cmd": entry.get("cmd")} | files | dict(differences.leaves(entry.get("params", {})))
+    if stage not in lock.stages:
+        return {}
+    entry, outputs = lock.stages[stage], [out["path"] for other in made.stages.values() for out in other["outs"]]
+    files = {dep["path"]: dep["md5"] for dep in entry["deps"] if not _overlaps(dep["path"], outputs)}
+    return {"cmd": entry["cmd"]} | files | flat(entry["params"])
 
 
 def _overlaps(path: str, outputs: list[str]) -> bool:
     return any(f"{path}/".startswith(f"{output}/") or f"{output}/".startswith(f"{path}/") for output in outputs)
+
+
+def _excuse(revision: Revision, folder: Path) -> str | None:
+    """Why bits may differ here: portable ones agree wherever they can be computed, others on the recorded machine."""
+    given = revision.params.get("runtime")
+    try:
+        runtime = Runtime.model_validate(given)
+    except ValidationError as error:
+        raise PipelineError(f"{revision}: {paths.PARAMS}: runtime: {yaml_reader.explain(error, given, ())}") from None
+    cards = [folder / paths.card(model) for model in revision.models]
+    trained = {card.parent.name: read_json(card).get("arithmetic", "native") for card in cards if card.exists()}
+    others = [f"{model} is {how}" for model, how in trained.items() if how != "portable"]
+    if portable.expected(runtime) == "portable" and not others:
+        return None
+    recorded = recording.recorded(revision, "machine")
+    differing = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]
+    why = portable.obstacle(runtime) or ", ".join(others) or "runtime.arithmetic is native"
+    found = ", ".join(differing) if recorded else "none is recorded"
+    return f"{why}, and the machine is not that of {paths.RECORDED}: {found}" if differing else None

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnist_pipeline.commits import git, lockfile
-from mnist_pipeline.commits.originals import Originals
+from mnist_pipeline.commits import git, lockfile, recording
+from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
+from mnist_pipeline.proof import evidence
 
 MNIST = (sys.executable, "-c", "from mnist_pipeline.cli import main; main()")
 DVC = (sys.executable, "-m", "dvc")
@@ -27,53 +28,53 @@ SECONDS_TO_END = 30.0
 
 
 @contextmanager
-def rebuilt(promised: Originals) -> Iterator[Path]:
+def rebuilt(revision: Revision) -> Iterator[Path]:
     """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing.
 
     The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP, which end what runs in it. Raises
     PipelineError when a stage failed, or did not run.
     """
+    promised = evidence.stages(revision)
     with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
-        folder = clone(promised.commit, temporary / "clone")
-        source = folder / os.path.relpath(paths.project() / "src")
-        environment = _environment(temporary, source)
+        folder = clone(str(revision.commit), temporary / "clone")
+        environment = _environment(temporary, folder / os.path.relpath(paths.project() / "src"))
         (temporary / "tmp").mkdir()
         _run([*DVC, "cache", "dir", "--quiet", "--local", str(temporary / "cache")], folder, environment)
-        _forget(folder)
+        (folder / lockfile.LOCK).unlink()  # so that every stage runs
+        seconds = recording.seconds(revision)
+        write_json(folder / paths.RECORDED, {"machine": {}, "core_seconds": seconds})  # of no machine, so none are kept
         if _run([*MNIST, "repro", "--record"], folder, environment):
-            raise PipelineError(f"{promised.commit}: its rebuild failed; what the stage printed is above")
-        check_executed(folder, promised.stages)
+            raise PipelineError(f"{revision}: its rebuild failed; what the stage printed is above")
+        check_executed(folder, promised)
         yield folder
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Inside, the first request to end becomes KeyboardInterrupt; further ones do not disturb the cleaning up."""
-    before = {number: signal.getsignal(number) for number in ENDING}
-    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # as under nohup
+    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
 
     def interrupt(*_: object) -> None:
         for number in heeded:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in heeded:
-        signal.signal(number, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     finally:
-        for number in heeded:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def clone(commit: str, target: Path) -> Path:
     """Check out one commit, also one that no branch leads to or of a shallow clone; the folder that answers to ours."""
     top = git.ask("rev-parse", "--show-toplevel")
     target.mkdir()
-    git.ask_in(target, "init", "--quiet")
-    git.ask_in(target, "fetch", "--quiet", "--depth", "1", top, commit)
-    git.ask_in(target, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+    git.ask("init", "--quiet", folder=target)
+    git.ask("fetch", "--quiet", "--depth", "1", top, commit, folder=target)
+    git.ask("checkout", "--quiet", "--detach", "FETCH_HEAD", folder=target)
     return target / git.ask("rev-parse", "--show-prefix")
 
 
@@ -83,14 +84,6 @@ def _environment(temporary: Path, source: Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
     own = {"PATH": path, "PYTHONPATH": str(source), "MLFLOW_DISABLE_TELEMETRY": "true"}
     return kept | own | {"DVC_SITE_CACHE_DIR": str(temporary / "site"), "TMPDIR": str(temporary / "tmp")}
-
-
-def _forget(folder: Path) -> None:
-    """Without dvc.lock every stage runs; without a recorded machine `--record` notes those that did and no other."""
-    (folder / lockfile.LOCK).unlink(missing_ok=True)
-    record = folder / paths.RECORDED
-    if record.exists():
-        write_json(record, read_json(record) | {"machine": {}})
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
@@ -110,7 +103,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
 
 def check_executed(folder: Path, promised: list[str]) -> None:
     """Raises PipelineError unless all promised stages ran in a clone, and all that its dvc.lock has."""
-    ran = read_json(folder / paths.RECORDED)["core_seconds"]
+    ran = read_json(folder / paths.RECORDED).get("core_seconds", {})
     stages = dict.fromkeys([*promised, *lockfile.load(folder / lockfile.LOCK).stages])
     missing = [stage for stage in stages if stage not in ran]
     if missing:
