@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from mnist_pipeline.app.library import Entry, Library
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.processors import cores
 from mnist_pipeline.pictures import recognition
 from mnist_pipeline.training.predictor import Classifier
 
@@ -44,7 +44,7 @@ def application(library: Library) -> FastAPI:
     """
     app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
     app.state.library = library
-    app.state.workers = ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
+    app.state.workers = ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
     app.exception_handler(RequestValidationError)(_explain)
     app.include_router(routes)
     app.mount("/", StaticFiles(directory=PAGE, html=True))

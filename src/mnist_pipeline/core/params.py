@@ -1,6 +1,5 @@
 """params.yaml as strict, frozen models: whatever is read from here is known to be valid."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.processors import cores
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a file's name too
 Images = Annotated[int, Field(gt=0, lt=2**32)]  # as many as the format can count
@@ -76,9 +76,7 @@ class Runtime(Strict):
 
     def default_jobs(self) -> int:
         """How many stages run at once: as many as have cores for their threads; one where they share an accelerator."""
-        affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-        return max(1, cores // self.threads) if self.device == "cpu" else 1
+        return max(1, cores() // self.threads) if self.device == "cpu" else 1
 
 
 class Scaling(Strict):

@@ -1,6 +1,5 @@
 """Python, packages, programs, device and processor."""
 
-import os
 import platform
 import shutil
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_pipeline.core import paths
+from mnist_pipeline.core.processors import cores
 from mnist_pipeline.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -88,10 +88,8 @@ def device(runtime: "Runtime") -> Finding:
 
 def threads(runtime: "Runtime") -> Finding:
     """Threads that have to share a core wait for each other, which costs far more than one thread less."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    found = f"runtime.threads {runtime.threads}, cores {cores}"
-    if runtime.threads <= cores:
+    found = f"runtime.threads {runtime.threads}, cores {cores()}"
+    if runtime.threads <= cores():
         return Finding("threads", "ok", f"{found}, stages at once {runtime.default_jobs()}")
     return Finding("threads", "note", f"{found}: slow", "fewer runtime.threads in params.yaml; the bits will differ")
 
