@@ -1,6 +1,5 @@
-"""Commands: output and processor time are kept, and SIGTERM ends what runs."""
+"""Commands: output and processor time are kept, and all end together, also one that was about to start."""
 
-import os
 import signal
 import sys
 import threading
@@ -21,21 +20,17 @@ def test_output_exit_code_and_processor_time_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "logs" / "stage@model.log").read_text(encoding="utf-8") == "out\noh\n"
 
 
-def test_sigterm_ends_the_running_command_and_the_caller(tmp_path: Path) -> None:
+def test_the_end_comes_for_what_runs_and_what_would_have_started(tmp_path: Path) -> None:
     commands, codes = Commands(tmp_path), []
     ready = tmp_path / "ready"
     code = f"import pathlib, signal; pathlib.Path({str(ready)!r}).touch(); signal.pause()"
     thread = threading.Thread(target=lambda: codes.append(commands.run("endless", [sys.executable, "-c", code]).code))
-    with pytest.raises(KeyboardInterrupt), commands.stopping():
-        _start_and_end_myself(thread, ready)
-    thread.join()
-    assert codes == [-signal.SIGTERM]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-def _start_and_end_myself(thread: threading.Thread, ready: Path) -> None:
     thread.start()
     while not ready.exists():
         thread.join(0.01)
-    os.kill(os.getpid(), signal.SIGTERM)
+    commands.end()
     thread.join()
+    assert codes == [-signal.SIGTERM]
+    with pytest.raises(KeyboardInterrupt):
+        commands.run("late", [sys.executable, "-c", PRINT])
+    assert (tmp_path / "late.log").read_text(encoding="utf-8") == ""

@@ -27,35 +27,38 @@ def dead() -> dict[str, Any]:
     return {"pid": process.pid, "cmd": "dvc repro"}
 
 
-def test_only_the_dead_are_taken_out(tmp_path: Path) -> None:
+def test_the_list_goes_when_nobody_in_it_is_alive(tmp_path: Path) -> None:
     path, gone = tmp_path / "rwlock", dead()
-    write(path, {"write": {"models/a": gone, "models/b": ALIVE}, "read": {"data": [gone, ALIVE], "other": [gone]}})
-    leftovers.mend_rwlock(path)
-    assert json.loads(path.read_bytes()) == {"write": {"models/b": ALIVE}, "read": {"data": [ALIVE]}}
+    alive = {"write": {"models/a": gone, "models/b": ALIVE}, "read": {"data": [gone, ALIVE], "other": [gone]}}
+    write(path, alive)
+    leftovers.remove_rwlock(path)
+    assert json.loads(path.read_bytes()) == alive
+    write(path, {"write": {"models/a": gone}, "read": {"other": [gone]}})
+    leftovers.remove_rwlock(path)
+    assert not path.exists()
 
 
 def test_who_got_the_number_of_a_dead_process_is_not_taken_for_it(tmp_path: Path) -> None:
     path = tmp_path / "rwlock"
-    write(path, {"write": {"models/a": ALIVE}, "read": {}})
+    write(path, {"read": {"models/a": [ALIVE]}})
     os.utime(path, (0, 0))  # written long before this process began
-    leftovers.mend_rwlock(path)
-    assert json.loads(path.read_bytes()) == {"write": {}, "read": {}}
+    leftovers.remove_rwlock(path)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("left", [b"", b'{"write": {"models/a": {"pi'])
 def test_a_half_written_list_is_deleted(left: bytes, tmp_path: Path) -> None:
     path = tmp_path / "rwlock"
     path.write_bytes(left)
-    leftovers.mend_rwlock(path)
+    leftovers.remove_rwlock(path)
     assert not path.exists()
-    leftovers.mend_rwlock(path)
+    leftovers.remove_rwlock(path)
 
 
 def test_what_a_kill_left_does_not_stop_the_next_run(project: Repository) -> None:
     folder = project.path / ".dvc" / "tmp"
     folder.mkdir(exist_ok=True)
     (folder / "rwlock").write_bytes(b'{"write"')
-    (folder / "dvc.lock.part").write_bytes(b"half")
     for entry in project.path.glob(".dvc/cache/runs/??/*/*"):
         entry.unlink()
     lock = YAML(typ="safe").load(project.path / "dvc.lock")

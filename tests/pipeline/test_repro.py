@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core.files import read_json
 from mnist_pipeline.pipeline import repro
 from tests import synthetic
@@ -149,6 +150,23 @@ def test_a_failed_stage_shows_its_output_and_spares_the_rest(project: Repository
     assert "epoch 1, batch" in output
     assert "train@weak failed" in output
     assert not (project.path / "models" / "weak").exists()
+
+
+def test_what_ended_behind_a_failed_stage_is_entered_when_its_turn_comes(project: Repository) -> None:
+    """The order of dvc.lock is that of `dvc repro`, whatever ends when; what a kill left of a copy disturbs nobody."""
+    undisturbed, params = project.lock(), project.params()
+    (project.path / "dvc.lock").unlink()
+    (project.path / ".dvc" / "tmp").mkdir(exist_ok=True)
+    (project.path / ".dvc" / "tmp" / "dvc.lock.part").write_bytes(b"half")
+    changed = project.params()
+    changed["models"]["plain"]["optimizer"]["learning_rate"] = 1e30
+    project.write_params(changed)
+    ended = outcomes(project.run("mnist", "repro", "--jobs", "2", code=1))
+    assert (ended["train@plain"], ended["train@weak"]) == ("failed", "restored")
+    assert list(lockfile.load(project.path / "dvc.lock").stages) == ["download", "verify"]
+    project.write_params(params)
+    project.repro()
+    assert project.lock() == undisturbed
 
 
 def test_a_key_that_changes_while_its_stage_runs_is_not_booked(project: Repository) -> None:

@@ -1,48 +1,45 @@
-"""What a killed DVC leaves in its folder and does not bear the next time: it must block nobody.
+"""Files that a killed DVC leaves behind and that would block the next one.
 
 The list of which process reads and writes which output: DVC itself passes over processes that are gone. It refuses a
-file that a kill left half written, and it takes for alive a process that got the number of a dead one, as after a
-restart of the machine or of a container. And an empty folder in the run cache.
+list that a kill left half written, and it takes for alive a process that got the number of a dead one, as after a
+restart of the machine or of a container. Also empty folders of the run cache: DVC makes one before it writes an entry,
+and fails on a folder without any.
 """
 
 import json
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import psutil
-
-from mnist_pipeline.core.files import write_durably
+from dvc.lock import make_lock
+from dvc.repo import Repo
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 
 CLOCK_SECONDS = 1.0  # how exactly the start of a process is known
 
 
-def remove_empty_runs(run_cache: Path) -> None:
-    """Delete what DVC makes before it writes an entry of the run cache, and can't read without one."""
-    for folder in run_cache.glob("??/*"):
-        if not any(folder.iterdir()):
-            folder.rmdir()
+def remove(repo: Repo) -> None:
+    """Remove what would block, while DVC's own locks are held."""
+    folder = Path(repo.tmp_dir)
+    with make_lock(str(folder / RWLOCK_LOCK), repo.tmp_dir):
+        remove_rwlock(folder / RWLOCK_FILE)
+    with repo.lock:
+        for run in Path(repo.stage_cache.cache_dir).glob("??/*"):
+            if not any(run.iterdir()):
+                run.rmdir()
 
 
-def mend_rwlock(path: Path) -> None:
-    """Delete what nobody alive can have noted; to be called while the lock of the list itself is held."""
-    if not path.exists():
-        return
+def remove_rwlock(path: Path) -> None:
+    """Delete the list if no process in it is still there; else DVC itself passes over those that are gone."""
     try:
         noted = json.loads(path.read_bytes())
-    except ValueError:
-        path.unlink()
+        processes = [*noted.get("write", {}).values(), *chain(*noted.get("read", {}).values())]
+    except FileNotFoundError:
         return
-    kept = _of_the_living(noted, path.stat().st_mtime)
-    if kept != noted:
-        write_durably(path, json.dumps(kept).encode())
-
-
-def _of_the_living(noted: dict[str, Any], written: float) -> dict[str, Any]:
-    writers = {what: one for what, one in noted.get("write", {}).items() if _lived(one["pid"], written)}
-    readers = {
-        what: [one for one in several if _lived(one["pid"], written)] for what, several in noted.get("read", {}).items()
-    }
-    return {"write": writers, "read": {what: several for what, several in readers.items() if several}}
+    except ValueError:
+        processes = []
+    if not any(_lived(process["pid"], path.stat().st_mtime) for process in processes):
+        path.unlink()
 
 
 def _lived(pid: int, when: float) -> bool:

@@ -1,32 +1,37 @@
-"""DVC's pipeline, run side by side: what `dvc repro` would do, with the same dvc.lock, byte for byte.
+"""`dvc repro` with independent stages side by side; it leaves the same dvc.lock, byte for byte.
 
-DVC decides what has to run, restores, hashes and books; only the commands of independent stages run at the same time.
-This module alone imports dvc. It leans on parts of DVC that are not its public interface, so the version is pinned and
-a test holds the lock file of both ways against each other.
+DVC decides what has to run, restores, hashes and caches; only the commands of independent stages run at the same time.
+Much of what is called here and in `leftovers` is not DVC's public interface. So its version is pinned, one test holds
+the signatures, and another one compares what both ways write.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
-from dvc.lock import LockError, make_lock
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
-from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, rwlock
+from dvc.rwlock import rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError, refusal
 from mnist_pipeline.pipeline import leftovers
-from mnist_pipeline.pipeline.booking import Booking
 from mnist_pipeline.pipeline.commands import Commands, Ran
-from mnist_pipeline.pipeline.scheduler import Scheduler, Work
+from mnist_pipeline.pipeline.interruption import interruptible
+from mnist_pipeline.pipeline.schedule import Schedule
 
+LOCK = Path("dvc.lock")
 NOTE = "note: "  # begins what a stage wants to be read, though it went well
 
 
@@ -38,132 +43,122 @@ def repro(jobs: int, expected_seconds: dict[str, float], usable: Callable[[str],
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        with Repo() as repo:
+        with interruptible(), Repo(_wait_for_lock=True) as repo:
             pipeline = Pipeline(repo, usable)
-            with pipeline.commands.stopping(), pipeline.unlocking():
-                undone = Scheduler(pipeline.needs, expected_seconds).run(pipeline, jobs)
+            pipeline.run(jobs, expected_seconds)
     except DvcException as error:
-        raise PipelineError(f"DVC: {_one_line(error)}") from error
-    if undone:
-        skipped = [name for name in undone if name not in pipeline.failed]
+        raise PipelineError(_one_line(error)) from error
+    if pipeline.failed:
+        skipped = [name for name in pipeline.stages if name not in {*pipeline.done, *pipeline.failed}]
         after = f"; not run: {', '.join(skipped)}" if skipped else ""
         raise PipelineError(f"{', '.join(pipeline.failed)} failed (see above){after}")
     return pipeline.core_seconds
 
 
-class Pipeline(Work[Ran]):
-    """The stages of one repository, for the scheduler."""
+class Pipeline:
+    """The stages of one repository, in the order in which `dvc repro` goes through them."""
 
     def __init__(self, repo: Repo, usable: Callable[[str], bool]) -> None:
         self.repo, self.usable = repo, usable
-        temporary = Path(repo.tmp_dir)
-        with make_lock(str(temporary / RWLOCK_LOCK), repo.tmp_dir):
-            leftovers.mend_rwlock(temporary / RWLOCK_FILE)
+        leftovers.remove(repo)
         with repo.lock:
-            leftovers.remove_empty_runs(Path(repo.stage_cache.cache_dir))
             graph = repo.index.graph
-            stages = [stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"]
-            self.needs = {
-                stage.addressing: {other.addressing for other in graph.successors(stage) if other in stages}
-                for stage in stages
-            }
-        self.stages = {stage.addressing: stage for stage in stages}
-        self.locks: dict[str, ExitStack] = {}
+        self.stages = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"}
+        self.needs = {
+            name: {other.addressing for other in graph.successors(stage)} & self.stages.keys()
+            for name, stage in self.stages.items()
+        }
         self.commands = Commands(paths.LOGS)
+        self.running: dict[str, ExitStack] = {}  # what keeps other processes from the outputs of these stages
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
-        self.booking = Booking(Path("dvc.lock"), self.stages, temporary, self._write_entry)
+        self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
         self.core_seconds: dict[str, float] = {}
 
-    def begin(self, name: str) -> Callable[[], Ran] | None:
-        """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
-        try:
-            return self._begin(name)
-        except (DvcException, OSError) as error:
-            ended = Ran(1, f"DVC: {_one_line(error)}", 0.0, 0.0)
-            return lambda: ended
+    def run(self, jobs: int, expected_seconds: dict[str, float]) -> None:
+        """Run all stages, at most `jobs` at once; after one failed, those that run are the last."""
+        schedule = Schedule(self.needs, expected_seconds)
+        futures: dict[Future[Ran], str] = {}
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                while True:
+                    while not self.failed and len(futures) < jobs and (name := schedule.next()) is not None:
+                        with self._noting_failure(name):
+                            if (command := self._begin(name)) is None:
+                                schedule.done(name)
+                            else:
+                                futures[pool.submit(command)] = name
+                    if not futures:
+                        return
+                    for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                        name = futures.pop(future)
+                        with self._noting_failure(name):
+                            self._finish(name, future.result())
+                            schedule.done(name)
+            except BaseException:
+                self.commands.end()
+                for lock in self.running.values():
+                    lock.close()
+                raise
 
     def _begin(self, name: str) -> Callable[[], Ran] | None:
+        """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
         stage = self.stages[name]
-        with self._locking():
+        with self.repo.lock:
             if not stage.changed():
+                self._book(name)
                 self._say(f"{name:24} unchanged")
-                self.booking.settle(name, changed=False)
                 return None
             missing = [str(dep) for dep in stage.deps if not dep.exists]
             if missing:
                 raise FileNotFoundError(f"{', '.join(missing)} is not there, but {name} depends on it")
             stage.remove_outs()
-            if not self._is_restored(stage):
-                self.inputs[name] = self._inputs(stage)
-                self.locks[name] = self._lock_outputs(stage)
-                self._say()
-                command = _make_cmd(get_executable(), stage.cmd)
-                return lambda: self.commands.run(name, command, **prepare_kwargs(stage))
-            self._save(stage)
-        self._say(f"{name:24} restored from the run cache")
-        return None
+            with suppress(RunCacheNotFoundError):
+                self.repo.stage_cache.restore(stage)
+                if self.usable(name):
+                    self._save(stage)
+                    self._say(f"{name:24} restored from the run cache")
+                    return None
+                stage.remove_outs()
+            self.inputs[name] = self._inputs(stage)
+            outputs = [out.fs_path for out in stage.outs]
+            lock = rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False)
+            self.running[name] = ExitStack()
+            self.running[name].enter_context(lock)
+        self._say()
+        return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **prepare_kwargs(stage))
 
-    def _is_restored(self, stage: Any) -> bool:
-        try:
-            self.repo.stage_cache.restore(stage)
-        except RunCacheNotFoundError:
-            return False
-        if self.usable(stage.addressing):
-            return True
-        stage.remove_outs()
-        return False
-
-    def finish(self, name: str, ran: Ran) -> bool:
-        """Hash and book what a command left, or show what it printed."""
-        self.locks.pop(name, ExitStack()).close()
+    def _finish(self, name: str, ran: Ran) -> None:
+        """Hash what a command left and enter it into dvc.lock. Raises PipelineError when it failed."""
         if ran.code != 0:
-            return self._fail(name, f"with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
-        try:
-            with self._locking():
-                if self._inputs(self.stages[name]) != self.inputs[name]:
-                    return self._fail(name, "since its inputs changed while it ran; run it again")
-                self._save(self.stages[name])
-        except (DvcException, OSError) as error:
-            return self._fail(name, f"after it ran: {_one_line(error)}")
+            raise PipelineError(f"with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
+        stage = self.stages[name]
+        with self.repo.lock:
+            if self._inputs(stage) != self.inputs[name]:
+                raise PipelineError("since its inputs changed while it ran; run it again")
+            self._save(stage)
+        self.running.pop(name).close()
         self.core_seconds[name] = round(ran.core_seconds, 1)
         self._say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
         for line in ran.output.splitlines():
             if line.startswith(NOTE):
                 self._say(line)
-        return True
 
-    def _fail(self, name: str, how: str) -> bool:
-        self.failed.append(name)
-        self._say(f"{name:24} failed {how}")
-        return False
+    @contextmanager
+    def _noting_failure(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (DvcException, OSError, PipelineError) as error:
+            self.failed.append(name)
+            self.running.pop(name, ExitStack()).close()
+            self._say(f"{name:24} failed {error if isinstance(error, PipelineError) else _one_line(error)}")
 
     def _say(self, line: str = "") -> None:
         """One line a stage; below them, on a terminal, what is running now."""
         terminal = sys.stdout.isatty()
         print(("\r\033[K" if terminal else "") + line, end="\n" if line else "", flush=True)
-        if terminal and self.locks:
-            print(f"running: {', '.join(self.locks)}", end="", flush=True)
-
-    @contextmanager
-    def _locking(self) -> Iterator[None]:
-        """DVC's lock, held only between commands, as DVC itself does; another process may hold it for a moment."""
-        with ExitStack() as stack:
-            for attempt in range(10):
-                try:
-                    stack.enter_context(self.repo.lock)
-                    break
-                except LockError:
-                    if attempt == 9:
-                        raise
-            stack.enter_context(self.repo.scm_context(autostage=False, quiet=True))
-            yield
-
-    def _lock_outputs(self, stage: Any) -> ExitStack:
-        stack = ExitStack()
-        outputs = [out.fs_path for out in stage.outs]
-        stack.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False))
-        return stack
+        if terminal and self.running:
+            print(f"running: {', '.join(self.running)}", end="", flush=True)
 
     def _inputs(self, stage: Any) -> list[Any]:
         """Digests of all that a stage depends on, as they are now."""
@@ -171,36 +166,36 @@ class Pipeline(Work[Ran]):
         return [dep.hash_info for dep in stage.deps]
 
     def _save(self, stage: Any) -> None:
+        """As DVC does after a command. Of what did not get into its cache, it would only log the reason."""
         uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
         stage.save(run_cache=not uncached)
         stage.commit()
-        self._check_cache(stage)
-        self.booking.settle(stage.addressing, changed=True)
-
-    def _check_cache(self, stage: Any) -> None:
-        """Of what did not get into its cache, DVC only logs the reason, and would book it all the same."""
         missing = [str(out) for out in stage.outs if out.use_cache and out.changed_cache()]
         if missing:
             raise DvcException(
                 f"{', '.join(missing)}: not whole in DVC's cache {self.repo.cache.local.path} (DVC says "
                 f"why); {FULL}, or {PROTECTED}, then run this again"
             )
+        self._book(stage.addressing, stage)
 
-    def _write_entry(self, name: str, path: Path) -> None:
-        """Let DVC write the entry of a stage into this file instead of dvc.lock."""
-        lockfile = self.stages[name].dvcfile._lockfile
-        lockfile.path = str(path)
-        lockfile.dump(self.stages[name])
+    def _book(self, name: str, stage: Any = None) -> None:
+        """Note that a stage is done, and write into dvc.lock the entries that are due.
 
-    @contextmanager
-    def unlocking(self) -> Iterator[None]:
-        """Whatever happens, no output stays locked."""
-        try:
-            yield
-        finally:
-            for lock in self.locks.values():
-                lock.close()
+        An entry is due when all are written that `dvc repro` writes before it. What ended behind a stage that failed or
+        was killed is restored from the run cache when its turn comes. DVC writes in place, where a kill or a full disk
+        may leave half a file, so it gets a copy.
+        """
+        self.done[name] = stage
+        due = [name for name in takewhile(self.done.__contains__, self.stages) if self.done[name] is not None]
+        if due:
+            copy = Path(self.repo.tmp_dir) / f"{LOCK}.part"
+            copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
+            Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
+            with copy.open("rb") as stream:
+                os.fsync(stream.fileno())  # whole also after the power failed
+            copy.replace(LOCK)
+            self.done.update(dict.fromkeys(due))
 
 
 def _one_line(error: BaseException) -> str:
-    return refusal(error) or " ".join(str(error).split())
+    return f"DVC: {refusal(error) or ' '.join(str(error).split())}"

@@ -18,11 +18,11 @@ from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
+from mnist_pipeline.pipeline.interruption import interruptible
 from mnist_pipeline.proof import evidence
 
 MNIST = (sys.executable, "-c", "from mnist_pipeline.cli import main; main()")
 DVC = (sys.executable, "-m", "dvc")
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ALIEN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH")  # what leads to another repository, store or source
 SECONDS_TO_END = 30.0
 
@@ -35,7 +35,7 @@ def rebuilt(revision: Revision) -> Iterator[Path]:
     PipelineError when a stage failed, or did not run.
     """
     promised = evidence.stages(revision)
-    with _interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
+    with interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
         folder = clone(str(revision.commit), temporary / "clone")
         environment = _environment(temporary, folder / os.path.relpath(paths.project() / "src"))
@@ -48,24 +48,6 @@ def rebuilt(revision: Revision) -> Iterator[Path]:
             raise PipelineError(f"{revision}: its rebuild failed; what the stage printed is above")
         check_executed(folder, promised)
         yield folder
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Inside, the first request to end becomes KeyboardInterrupt; further ones do not disturb the cleaning up."""
-    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
-
-    def interrupt(*_: object) -> None:
-        for number in heeded:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def clone(commit: str, target: Path) -> Path:

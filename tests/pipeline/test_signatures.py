@@ -1,0 +1,57 @@
+"""What is called of DVC beyond its public interface takes what it took when it was read."""
+
+import ast
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dvc.dvcfile import Lockfile
+from dvc.lock import make_lock
+from dvc.output import Output
+from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from dvc.rwlock import rwlock
+from dvc.stage import PipelineStage
+from dvc.stage.cache import StageCache
+from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
+
+from tests.repository import ROOT
+
+TAKEN: dict[Callable[..., Any], str] = {
+    Repo: "root_dir=None, fs=None, rev=None, subrepos=False, uninitialized=False, config=None, url=None, "
+    "repo_factory=None, scm=None, remote=None, remote_config=None, _wait_for_lock=False",
+    plan_repro: "graph, stages=None, pipeline=False, downstream=False",
+    PipelineStage.changed: "self, allow_missing=False, upstream=None",
+    PipelineStage.remove_outs: "self, ignore_remove=False, force=False",
+    PipelineStage.save_deps: "self, allow_missing=False",
+    PipelineStage.save: "self, allow_missing=False, run_cache=True",
+    PipelineStage.commit: "self, allow_missing=False, filter_info=None, **kwargs",
+    Output.changed_cache: "self, filter_info=None",
+    StageCache.restore: "self, stage, run_cache=True, pull=False, dry=False",
+    Lockfile: "repo, path, verify=True, **kwargs",
+    Lockfile.dump_stages: "self, stages, **kwargs",
+    make_lock: "lockfile, tmp_dir=None, friendly=False, hardlink_lock=False, wait=False",
+    rwlock: "tmp_dir, fs, cmd, read, write, hardlink",
+    _make_cmd: "executable, cmd",
+    get_executable: "",
+    prepare_kwargs: "stage, run_env=None",
+}
+
+
+@pytest.mark.parametrize("function", TAKEN, ids=lambda function: function.__qualname__)
+def test_a_function_of_dvcs_takes_what_it_took(function: Callable[..., Any]) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    bare = [str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in parameters]
+    assert ", ".join(bare) == TAKEN[function]
+
+
+def test_every_function_that_is_imported_from_dvc_is_among_them() -> None:
+    """Classes too, save exceptions; their methods are listed by hand."""
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src/mnist_pipeline/pipeline").glob("*.py")
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported = {alias.name for node in nodes if str(node.module).startswith("dvc.") for alias in node.names}
+    callables = {name for name in imported if not name.isupper() and not name.endswith(("Error", "Exception"))}
+    assert callables <= {function.__qualname__ for function in TAKEN}
