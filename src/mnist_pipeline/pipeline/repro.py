@@ -181,9 +181,8 @@ class Pipeline:
     def _book(self, name: str, stage: Any = None) -> None:
         """Note that a stage is done, and write into dvc.lock the entries that are due.
 
-        An entry is due when all are written that `dvc repro` writes before it. What ended behind a stage that failed or
-        was killed is restored from the run cache when its turn comes. DVC writes in place, where a kill or a full disk
-        may leave half a file, so it gets a copy.
+        An entry is due when all are written that `dvc repro` writes before it; the others wait, and are restored from
+        the run cache after a failure or a kill. DVC writes in place, which may leave half a file, so it gets a copy.
         """
         self.done[name] = stage
         due = [name for name in takewhile(self.done.__contains__, self.stages) if self.done[name] is not None]
