@@ -39,7 +39,7 @@ test-server: setup ## two repositories that share an MLflow server over PostgreS
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(INSTALL) postgresql
 	@python -m pytest -m server
 
-test-long: setup ## experiments, sweeps and rebuilds, each of which runs the whole pipeline several times
+test-long: setup ## experiments and rebuilds, each of which runs the whole pipeline several times
 	@python -m pytest -m long -n 2 --dist worksteal
 
 test-portable: setup ## the same bits under emulated processors (Debian's QEMU, unpacked into .emulator); SHORT=--short

@@ -107,5 +107,6 @@ def test_a_model_of_another_arithmetic_is_told_apart(
     monkeypatch.chdir(tmp_path)
     write_json(paths.card("small"), {"arithmetic": trained})
     assert portable.is_that_of("small", asked) is same
+    assert portable.is_that_of("small", asked, tmp_path) is same
     write_json(paths.card("small"), {})  # as before there was a choice
     assert portable.is_that_of("small", asked)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mnist_pipeline.compare import seeds
-from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core import tables
+from mnist_pipeline.core.files import read_json
 from tests.repository import ROOT
 
 
@@ -65,25 +66,23 @@ def rows(markdown: str) -> list[list[str]]:
 
 
 def test_the_table_is_in_percent() -> None:
-    assert rows(seeds.markdown(THREE, "1234567")) == [
+    assert rows(seeds.table(THREE, "1234567", tables.markdown)) == [
         ["other", "94.00% ± 1.73", "93.00% – 96.00%", "91.00% ± 1.00", "+2.00 ± 0.58", "0.074", "3 of 3"],
         ["**chosen**", "92.00% ± 2.00", "90.00% – 94.00%", "95.00% ± 0.00", "–", "–", "–"],
     ]
-    alone = seeds.markdown(results(chosen=[(0.9, 0.95)], other=[(0.8, 0.9)]), "1234567")
+    alone = seeds.table(results(chosen=[(0.9, 0.95)], other=[(0.8, 0.9)]), "1234567", tables.markdown)
     assert rows(alone)[1] == ["other", "80.00%", "80.00% – 80.00%", "90.00%", "−10.00", "–", "0 of 1"]
     assert "over the seeds 1 at commit 1234567" in alone
 
 
-def test_a_record_is_read_back_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "seeds.json"
-    with pytest.raises(PipelineError, match=r"seeds\.json: not found"):
-        seeds.recorded(path)
-    seeds.record(THREE, "1234567", path)
-    found, commit = seeds.recorded(path)
-    pd.testing.assert_frame_equal(found, THREE)
-    assert commit == "1234567"
+def test_a_record_holds_the_results_and_the_commit(tmp_path: Path) -> None:
+    seeds.record(THREE, "1234567", tmp_path / "seeds.json")
+    content = read_json(tmp_path / "seeds.json")
+    pd.testing.assert_frame_equal(pd.DataFrame(content["results"]), THREE)
+    assert content["commit"] == "1234567"
 
 
 def test_the_readme_shows_what_was_recorded() -> None:
     board = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Leaderboard\n")[2].partition("\n## ")[0]
-    assert seeds.markdown(*seeds.recorded(ROOT / seeds.RECORD)) in board
+    content = read_json(ROOT / "docs/seeds.json")
+    assert seeds.table(pd.DataFrame(content["results"]), content["commit"], tables.markdown) in board

@@ -1,73 +1,117 @@
-"""What makes two sweeps the same, and which stages one of some models runs."""
+"""Sweeps in the small repository, by the real DVC: what was trained is kept, and the project stays as it was."""
 
-import copy
-from pathlib import Path
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
 from typing import Any
 
-import pytest
-
-from mnist_pipeline.arithmetic import packages
-from mnist_pipeline.commits.lockfile import Lock
-from mnist_pipeline.compare import sweep
-
-TRAIN = {
-    "deps": [{"path": "data/idx", "md5": "d1"}, {"path": "src/training.py", "md5": "c1"}],
-    "params": {"params.yaml": {"models.a": {"batch": 64}, "seed": 1}},
-    "outs": [{"path": "models/a", "md5": "m1"}],
-}
-EVALUATE = {
-    "deps": [{"path": "models/a", "md5": "m1"}, {"path": "src/evaluation.py", "md5": "e1"}],
-    "params": {"params.yaml": {"split": {"validation": 50}}},
-    "outs": [{"path": "metrics/models/a.json", "md5": "r1"}],
-}
-STAGES: dict[str, Any] = {"train@a": TRAIN, "evaluate@a": EVALUATE, "report": {"deps": [], "outs": []}}
+from tests.repository import Repository, environment, outcomes
 
 
-def fingerprint(**stages: Any) -> str:
-    return sweep.fingerprint(Lock(Path("dvc.lock"), STAGES | stages), ["a"])
+def sweep(repository: Repository, *options: str, code: int = 0) -> str:
+    return repository.run("mnist", "sweep", *options, code=code)
 
 
-def changed(stage: str, *keys: Any, value: Any) -> dict[str, Any]:
-    """The stage with one value of it changed."""
-    entry = place = copy.deepcopy(STAGES[stage])
-    for key in keys[:-1]:
-        place = place[key]
-    place[keys[-1]] = value
-    return {stage: entry}
+def parsed(output: str) -> Any:
+    """Standard output with --json comes first; progress follows it."""
+    return json.JSONDecoder().raw_decode(output)[0]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        changed("train@a", "deps", 0, "md5", value="d2"),
-        changed("train@a", "params", "params.yaml", "models.a", value={"batch": 32}),
-        changed("evaluate@a", "deps", 1, "md5", value="e2"),
-        changed("evaluate@a", "params", "params.yaml", "split", value={"validation": 40}),
-    ],
-)
-def test_another_input_makes_another_sweep(change: dict[str, Any]) -> None:
-    assert fingerprint(**change) != fingerprint()
+def test_two_models_under_two_seeds(project: Repository) -> None:
+    shutil.rmtree(project.path / "data/idx")
+    first = sweep(project, "--seeds", "2", "--json")
+    assert outcomes(first) == {
+        "train-1@plain": "restored",
+        "train-1@weak": "restored",
+        "evaluate-1@plain": "restored",
+        "evaluate-1@weak": "restored",
+        "train-2@plain": "ran",
+        "train-2@weak": "ran",
+        "evaluate-2@plain": "ran",
+        "evaluate-2@weak": "ran",
+    }
+    content = parsed(first)
+    rows = {(row["seed"], row["model"]): row for row in content["results"]}
+    assert list(rows) == [(1, "plain"), (1, "weak"), (2, "plain"), (2, "weak")]
+    for model in ("plain", "weak"):
+        own = json.loads((project.path / f"metrics/models/{model}.json").read_text("utf-8"))
+        assert own | rows[1, model] == own | {"seed": 1, "model": model}
+        trained = [(project.path / f".sweep/{seed}/models/{model}/weights.safetensors").read_bytes() for seed in (1, 2)]
+        assert trained[0] != trained[1]
+    assert content["models"]["plain"]["seeds"] == 2
+
+    again = sweep(project, "--seeds", "2", "--md")
+    assert outcomes(again) == dict.fromkeys(outcomes(first), "unchanged")
+    commit = project.run("git", "rev-parse", "--short=7", "HEAD").strip()
+    assert "| **plain** |" in again
+    assert f"over the seeds 1, 2 at commit {commit}. " in again
+
+    assert project.status() == ""
+    assert "sweep" not in project.run("dvc", "metrics", "show")
+    assert "sweep" not in project.run("dvc", "status")
+    assert {name for name, outcome in project.repro().items() if outcome != "unchanged"} == {"publish"}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        changed("train@a", "params", "params.yaml", "seed", value=2),
-        changed("train@a", "outs", 0, "md5", value="m2"),
-        changed("evaluate@a", "deps", 0, "md5", value="m2"),
-        changed("report", "deps", value=[{"path": "src/reporting.py", "md5": "x"}]),
-    ],
-)
-def test_the_seed_and_what_follows_from_it_do_not(change: dict[str, Any]) -> None:
-    assert fingerprint(**change) == fingerprint()
+def test_a_seed_that_fails_is_reported_and_the_others_are_summed_up(project: Repository) -> None:
+    obstacle = project.path / ".sweep/2/results"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("a file of the user's\n", "utf-8")
+    output = sweep(project, "--seeds", "3", "--models", "weak", "--json", code=1)
+    assert [(row["seed"], row["model"]) for row in parsed(output)["results"]] == [(1, "weak"), (3, "weak")]
+    assert re.search(r"^train-2@weak +failed with exit code 1", output, re.MULTILINE)
+    assert "error: train-2@weak failed (see above); not run: evaluate-2@weak" in output
+    assert obstacle.read_text("utf-8") == "a file of the user's\n"
+
+    obstacle.unlink()
+    repaired = outcomes(sweep(project, "--seeds", "3", "--models", "weak"))
+    assert {name for name, outcome in repaired.items() if outcome != "unchanged"} == {"train-2@weak", "evaluate-2@weak"}
 
 
-def test_other_packages_make_another_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = fingerprint()
-    monkeypatch.setattr(packages, "installed", lambda: {"torch": "1.0"})
-    assert fingerprint() != before
+def test_a_sweep_goes_on_after_ctrl_c(project: Repository) -> None:
+    command = ["mnist", "sweep", "--models", "plain", "--seeds", "2", "--jobs", "1"]
+    interrupted = subprocess.Popen(
+        command,
+        cwd=project.path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in the background
+    )
+    began = time.monotonic()
+    while not (project.path / ".sweep/.logs/train-2@plain.log").exists():
+        assert time.monotonic() - began < 60
+        time.sleep(0.05)
+    interrupted.send_signal(signal.SIGINT)
+    assert "Traceback" not in interrupted.communicate()[1]
+    assert interrupted.returncode == 130
+    assert outcomes(project.run(*command)) == {
+        "train-1@plain": "unchanged",
+        "evaluate-1@plain": "unchanged",
+        "train-2@plain": "ran",
+        "evaluate-2@plain": "ran",
+    }
 
 
-def test_some_models_need_the_data_their_own_stages_and_what_shows_all() -> None:
-    stages = ["download", "verify", "train@b", "train@a", "evaluate@b", "evaluate@a", "report", "publish"]
-    assert sweep.stages_for(["b", "a"]) == stages
+def test_what_a_record_would_not_be_true_of_is_refused(project: Repository) -> None:
+    sweep(project, "--seeds", "1", "--record")
+    recorded = json.loads((project.path / "docs/seeds.json").read_text("utf-8"))
+    assert recorded["commit"] == project.run("git", "rev-parse", "--short=7", "HEAD").strip()
+    assert [row["model"] for row in recorded["results"]] == ["plain", "weak"]
+
+    code = project.path / "src/mnist_pipeline/training/loop.py"
+    code.write_text(f"{code.read_text('utf-8')}\n# another version\n", "utf-8")
+    assert "commit them first" in sweep(project, "--seeds", "2", "--record", code=1)
+    assert "no models.week; there are plain, weak" in sweep(project, "--seeds", "2", "--models", "week", code=1)
+    project.write_params(project.params() | {"split": {"seed": 0, "validation": 0}})
+    assert "split.validation is 0: without validation images" in sweep(project, "--seeds", "2", code=1)
+
+
+def test_the_params_are_swept_as_they_are(project: Repository) -> None:
+    """No `mnist repro` is needed before, neither for new data nor for a new recipe."""
+    project.write_params(project.params() | {"split": {"seed": 5, "validation": 50}})
+    output = sweep(project, "--seeds", "1", "--models", "weak")
+    assert outcomes(output) == {"train-1@weak": "ran", "evaluate-1@weak": "ran"}
+    assert "with changes" in output

@@ -83,9 +83,9 @@ def notice(runtime: Runtime) -> str:
     return f"arithmetic: native instead of portable, since {why}; the bits are this machine's own\n" if why else ""
 
 
-def is_that_of(model: str, runtime: Runtime) -> bool:
-    """Whether a model that is here was trained in the arithmetic that this machine would use."""
-    trained = read_json(paths.card(model)).get("arithmetic", "native")
+def is_that_of(model: str, runtime: Runtime, folder: Path = Path()) -> bool:
+    """Whether a model of the pipeline in this folder was trained in the arithmetic that this machine would use."""
+    trained = read_json(folder / paths.card(model)).get("arithmetic", "native")
     return bool((trained == "native") == (expected(runtime) == "native"))
 
 

@@ -1,4 +1,4 @@
 """Two commits model by model, and one recipe under many seeds.
 
-Stands on core, arithmetic, pipeline, commits and registry.
+Stands on core, arithmetic, pipeline and commits.
 """
