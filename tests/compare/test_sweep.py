@@ -87,12 +87,8 @@ def test_a_sweep_goes_on_after_ctrl_c(project: Repository) -> None:
     interrupted.send_signal(signal.SIGINT)
     assert "Traceback" not in interrupted.communicate()[1]
     assert interrupted.returncode == 130
-    assert outcomes(project.run(*command)) == {
-        "train-1@plain": "unchanged",
-        "evaluate-1@plain": "unchanged",
-        "train-2@plain": "ran",
-        "evaluate-2@plain": "ran",
-    }
+    again = outcomes(project.run(*command))
+    assert {name for name, outcome in again.items() if outcome == "ran"} == {"train-2@plain", "evaluate-2@plain"}
 
 
 def test_what_a_record_would_not_be_true_of_is_refused(project: Repository) -> None:
