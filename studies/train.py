@@ -4,7 +4,6 @@ Of the models named after the first, every epoch's model is kept in models/MODEL
 """
 
 import math
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -43,7 +42,6 @@ def _keep(trained: Trained) -> None:
     training = trained.training
     folder = _epochs(trained) / f"{training.epoch:02}"
     checkpoints.save(folder, training.network, training.optimizer, trained.manifest)
-    os.sync()
 
 
 def _move_epochs(trained: Trained) -> None:

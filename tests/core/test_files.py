@@ -1,9 +1,10 @@
-"""Files whose bytes depend on their content alone."""
+"""Files whose bytes depend on their content alone, whole or not there."""
 
 import hashlib
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from mnist_pipeline.core import files
 
@@ -27,3 +28,50 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc" * 100_000)
     assert files.sha256_of(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_a_file_and_a_folder_appear_whole_and_leave_nothing_beside_them(tmp_path: Path) -> None:
+    file, folder = tmp_path / "new" / "file", tmp_path / "new" / "folder"
+    with files.whole(file) as part:
+        part.write_text("content")
+        assert not file.exists()
+    with files.whole(folder) as part:
+        (part / "inside").mkdir(parents=True)
+        (part / "inside" / "file").write_text("content")
+        assert not folder.exists()
+    assert sorted(file.parent.iterdir()) == [file, folder]
+    assert file.read_text() == (folder / "inside" / "file").read_text() == "content"
+
+
+def write_half(path: Path) -> None:
+    with files.whole(path) as part:
+        part.write_text("half")
+        raise KeyError
+
+
+def test_when_writing_fails_the_earlier_version_stays(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    files.write_durably(file, b"earlier")
+    with pytest.raises(KeyError):
+        write_half(file)
+    assert file.read_bytes() == b"earlier"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("left", ["file", "folder"])
+def test_what_a_killed_writer_left_is_not_part_of_the_new_version(left: str, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    beside = tmp_path / "place.part"
+    beside.write_text("half") if left == "file" else (beside / "half").mkdir(parents=True)
+    with files.whole(place) as part:
+        part.mkdir()
+        (part / "file").write_text("content")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["place", "place/file"]
+
+
+def test_a_folder_with_something_in_it_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("content")
+    with pytest.raises(OSError, match="not empty"), files.whole(tmp_path / "mine") as part:
+        part.mkdir()
+    assert (tmp_path / "mine" / "file").read_text() == "content"

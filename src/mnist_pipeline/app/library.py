@@ -1,7 +1,6 @@
 """The registered models as people choose among them: each fetched from the registry once and loaded once."""
 
 import re
-import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from filelock import FileLock
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import whole
 from mnist_pipeline.training import predictor
 from mnist_pipeline.training.predictor import Classifier
 
@@ -57,11 +57,9 @@ class Library:
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / "lock"):
             if not place.exists():
-                temporary = place.with_suffix(".part")
-                shutil.rmtree(temporary, ignore_errors=True)
-                temporary.mkdir()
-                self._fetch(entry.version, temporary)
-                temporary.rename(place)
+                with whole(place) as part:
+                    part.mkdir()
+                    self._fetch(entry.version, part)
         return place
 
 

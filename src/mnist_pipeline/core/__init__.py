@@ -1,4 +1,4 @@
-"""What all other rooms stand on: params.yaml, paths, files, tables, and the one exception raised on purpose.
+"""What all other rooms stand on: params.yaml, paths, files, tables, background calls, and the exception for users.
 
 Stands on no other room.
 """

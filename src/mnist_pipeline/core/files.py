@@ -1,8 +1,11 @@
-"""Files whose bytes depend on their content alone, and digests of files."""
+"""Files whose bytes depend on their content alone, written whole or not at all, and digests of files."""
 
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,20 +38,46 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
     table.to_csv(path, index=False, lineterminator="\n")
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, even when the power fails: what is at `path` is always one whole version."""
+@contextmanager
+def whole(path: Path, part: Path | None = None) -> Iterator[Path]:
+    """Write a file or a folder whole or not at all: what the block writes at the path given to it takes `path`'s place.
+
+    That path is `part`, by default `path` with `.part` behind its name; what an earlier, killed writer left there is
+    deleted. All is on the disk before and after the move, so that a power failure leaves one whole version too. When
+    the block raises, `path` stays as it is. A folder can't take the place of one that is not empty: OSError.
+    """
+    part = part or path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _delete(part)
     try:
-        os.fsync(folder)  # the new name is on disk only then
+        yield part
+        for one in (*part.rglob("*"), part):
+            _sync(one)
+        part.replace(path)
+        _sync(path.parent)
     finally:
-        os.close(folder)
+        _delete(part)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; several processes may do so at once, and the last one wins."""
+    with whole(path, path.with_name(f"{path.name}.{os.getpid()}.part")) as part:
+        part.write_bytes(content)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError
+from mnist_pipeline.core.files import whole
 from mnist_pipeline.registry import store
 
 SQLITE_SAYS = {"disk is full": FULL, "readonly database": PROTECTED}
@@ -98,8 +99,6 @@ def artifacts(database: Path) -> str:
 
 def _create_database(database: Path) -> None:
     """Make a fresh store beside its place and move it there: one killed while it makes its tables can't be mended."""
-    temporary = database.with_name(database.name + ".part")
-    temporary.unlink(missing_ok=True)
-    fresh = SqlAlchemyStore(store.sqlite(temporary), artifacts(database))
-    fresh.engine.dispose()
-    temporary.replace(database)
+    with whole(database) as part:
+        fresh = SqlAlchemyStore(store.sqlite(part), artifacts(database))
+        fresh.engine.dispose()

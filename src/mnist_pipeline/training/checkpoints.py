@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from mnist_pipeline import networks
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.files import write_json
+from mnist_pipeline.core.files import whole, write_json
 from mnist_pipeline.training.manifest import Card
 
 WEIGHTS, CARD = "weights.safetensors", paths.CARD
@@ -30,15 +30,13 @@ OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
 
 def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, card: Card) -> None:
     """Write a model whole or not at all: into a folder beside its place, which is then renamed."""
-    temporary = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    (temporary / WEIGHTS).write_bytes(serialized(network_tensors(network)))
-    (temporary / OPTIMIZER).write_bytes(serialized(optimizer_tensors(optimizer)))
-    write_json(temporary / OPTIMIZER_GROUPS, optimizer.state_dict()["param_groups"])
-    write_json(temporary / CARD, card.model_dump(mode="json"))
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    with whole(folder) as part:
+        part.mkdir()
+        (part / WEIGHTS).write_bytes(serialized(network_tensors(network)))
+        (part / OPTIMIZER).write_bytes(serialized(optimizer_tensors(optimizer)))
+        write_json(part / OPTIMIZER_GROUPS, optimizer.state_dict()["param_groups"])
+        write_json(part / CARD, card.model_dump(mode="json"))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:
