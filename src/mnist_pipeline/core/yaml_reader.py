@@ -17,36 +17,28 @@ from ruamel.yaml.error import YAMLError, YAMLWarning
 
 from mnist_pipeline.core.errors import PipelineError
 
+REFUSALS = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError)  # what ruamel's reader raises
 LONGEST_INTEGER = 63  # bits; Python refuses to print much longer ones, and torch to take them
 _SHOWN = reprlib.Repr()  # values as Python writes them, but no longer than an error should be, however large they are
 _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 400
 
 
-class Unreadable:
-    """A value that is none: `!!int x`, the month 13. In its place, so that the error can name the key."""
-
-    def __init__(self, text: str, reason: str) -> None:
-        self.text, self.reason = text, reason
-
-    def __repr__(self) -> str:
-        return f"{_SHOWN.repr(self.text)} ({self.reason})"
-
-
 class _Constructor(SafeConstructor):
+    """A scalar that has no value (`!!int x`, the month 13) or too large a one stays text, as it is written."""
+
     def construct_non_recursive_object(self, node: Any, tag: str | None = None) -> Any:
         try:
             value = super().construct_non_recursive_object(node, tag)
-        except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError) as error:  # of ruamel's parsers
-            return Unreadable(str(node.value), " ".join(str(error).split()))
-        if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
-            return Unreadable(str(node.value), f"more than {LONGEST_INTEGER} bits")
-        return value
+        except REFUSALS:
+            return str(node.value)
+        too_long = isinstance(value, int) and value.bit_length() > LONGEST_INTEGER
+        return f"{node.value} (more than {LONGEST_INTEGER} bits)" if too_long else value
 
 
 def read(path: Path) -> Any:
     """What a YAML file holds. Raises PipelineError when it can't be read, or is not YAML of one meaning."""
     try:
-        return parse(path.read_text(encoding="utf-8"), _Constructor)  # as DVC opens it
+        return parse(path.read_text(encoding="utf-8"))  # as DVC opens it
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
     except OSError as error:
@@ -57,18 +49,16 @@ def read(path: Path) -> Any:
         raise PipelineError(f"{path}: not valid YAML: {error}") from None
 
 
-def parse(text: str, constructor: type[SafeConstructor] = SafeConstructor) -> Any:
+def parse(text: str) -> Any:
     """What YAML says. Raises ValueError, in one line, when it is not YAML of one meaning."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = constructor
+    yaml.Constructor = _Constructor
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", YAMLWarning)  # an anchor given twice, a number that YAML 1.1 reads as text
             return yaml.load(text)
-    except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, YAMLError, YAMLWarning) as error:
+    except (*REFUSALS, YAMLError, YAMLWarning, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def explain(error: ValidationError, content: Any, known: Collection[str]) -> str:
@@ -77,35 +67,33 @@ def explain(error: ValidationError, content: Any, known: Collection[str]) -> str
 
 
 def _clause(error: Any, key: str, known: Collection[str]) -> str:
-    if error["type"].startswith("union_tag"):  # which of several models it is, a key inside says
-        name, found = error["ctx"]["discriminator"].strip("'"), error["input"]
-        if not isinstance(found, dict):
-            return f"{key}: found {_SHOWN.repr(found)}, expected: a mapping with the key {name}"
-        error, key = error | {"input": found.get(name)}, f"{key}.{name}"
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {key} (value {_SHOWN.repr(error['input'])}){_nearest(str(error['loc'][-1]), known)}"
-    if error["type"] in ("missing", "union_tag_not_found"):
+    found, kind = error["input"], error["type"]
+    if kind.startswith("union_tag"):  # which of several models it is, a key inside says
+        name = error["ctx"]["discriminator"].strip("'")
+        found, key = found.get(name), f"{key}.{name}"
+    if kind == "extra_forbidden":
+        return f"unknown key {key} (value {_SHOWN.repr(found)}){_nearest(str(error['loc'][-1]), known)}"
+    if kind in ("missing", "union_tag_not_found"):
         return f"key {key} is missing"
-    return f"{key}: found {_SHOWN.repr(error['input'])}, expected: {error['msg']}"
+    return f"{key}: found {_SHOWN.repr(found)}, expected: {error['msg']}"
 
 
 def _key(error: Any, content: Any) -> str:
     """The key as it stands in the file, without what pydantic adds to it: which of several types it tried."""
-    way, key = list(error["loc"]), []
-    if error["type"] == "invalid_key" or way[-1:] == ["[key]"]:  # what is wrong is the key, which may be no text
-        way = [*(way[:-2] if way[-1] == "[key]" else way[:-1]), error["input"]]
+    way, parts = list(error["loc"]), []
+    if way[-1:] == ["[key]"]:  # what is wrong is the key, which may be no text
+        way = [*way[:-2], error["input"]]
+    elif error["type"] == "invalid_key":
+        way = [*way[:-1], error["input"]]
     for part in way:
-        inside = {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
-        if isinstance(content, list) and isinstance(part, int):
+        try:
             content = content[part]
-        elif str(part) in inside:
-            content = inside[str(part)]
-        else:
+        except (LookupError, TypeError):
             continue
-        key.append(_plain(str(part)))
+        parts.append(part)
     if error["type"] == "missing":
-        key.append(str(error["loc"][-1]))
-    return ".".join(key) or "the file"
+        parts.append(way[-1])
+    return ".".join(_plain(str(part)) for part in parts) or "the file"
 
 
 def _plain(part: str) -> str:
