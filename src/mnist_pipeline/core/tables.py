@@ -1,6 +1,6 @@
 """Nested mappings as flat rows; rows as a table, for a terminal or as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -20,17 +20,17 @@ def flat(content: Any, prefix: str = "", *, lists: bool = False) -> dict[str, An
     return {key: value for name, inner in joined.items() for key, value in flat(inner, name, lists=lists).items()}
 
 
-def text(rows: Sequence[dict[str, Any]]) -> str:
+def text(rows: Sequence[Mapping[Any, Any]]) -> str:
     """Rows with the same keys under a head, a line each; what is None is a dash. An empty text without rows."""
     return _draw(rows, "plain")
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> str:
+def markdown(rows: Sequence[Mapping[Any, Any]]) -> str:
     """The same as Markdown."""
     return _draw(rows, "pipe")
 
 
-def _draw(rows: Sequence[dict[str, Any]], form: str) -> str:
+def _draw(rows: Sequence[Mapping[Any, Any]], form: str) -> str:
     if not rows:
         return ""
     cells = [[ABSENT if value is None else str(value) for value in row.values()] for row in rows]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from mnist_pipeline.core.tables import ABSENT
+from mnist_pipeline.core import tables
 from mnist_pipeline.training.manifest import Card
 
 LICENCES = {
@@ -68,7 +68,7 @@ def write(title: str, name: str, description: str, card: Card, figures: dict[str
         description=description,
         training_images=card.training_images,
         digests="\n".join(f"- `{file}` `{digest}`" for file, digest in card.data_sha256.items()),
-        validation=ABSENT if validation is None else f"{validation:.2%}",
+        validation=tables.ABSENT if validation is None else f"{validation:.2%}",
         confusion=_table(confusion.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")),
         network=card.recipe.network,
         seed=card.seed,
@@ -79,11 +79,5 @@ def write(title: str, name: str, description: str, card: Card, figures: dict[str
 
 
 def _table(counts: pd.DataFrame) -> str:
-    lines = ["| | " + " | ".join(map(str, counts.columns)) + " |", "|---" * (len(counts.columns) + 1) + "|"]
-    return "\n".join(
-        [*lines, *(f"| **{digit}** | " + " | ".join(map(str, row)) + " |" for digit, row in _rows(counts))]
-    )
-
-
-def _rows(counts: pd.DataFrame) -> list[tuple[int, list[int]]]:
-    return list(zip(counts.index.tolist(), counts.to_numpy().tolist(), strict=True))
+    named = counts.rename(index="**{}**".format, columns=str)
+    return tables.markdown(named.reset_index(names="").to_dict("records"))
