@@ -30,10 +30,10 @@ def test_the_published_files_read_as_torchvision_reads_them(name: str, shape: tu
 def test_each_field_of_a_header_has_place_name_value_and_meaning() -> None:
     content = synthetic.idx_bytes(np.zeros((3, 28, 27), np.uint8))
     assert idx.header(Path("images"), content) == [
-        idx.Field(0, "magic number", 2051, "unsigned bytes in 3 dimensions"),
-        idx.Field(4, "count", 3, "how many images or labels follow"),
-        idx.Field(8, "rows", 28, "height of each image in pixels"),
-        idx.Field(12, "columns", 27, "width of each image in pixels"),
+        idx.HeaderField(0, "magic number", 2051, "unsigned bytes in 3 dimensions"),
+        idx.HeaderField(4, "count", 3, "how many images or labels follow"),
+        idx.HeaderField(8, "rows", 28, "height of each image in pixels"),
+        idx.HeaderField(12, "columns", 27, "width of each image in pixels"),
     ]
 
 

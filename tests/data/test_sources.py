@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def assert_complete(folder: Path, published: Path) -> None:
         assert (folder / name).read_bytes() == (published / name).read_bytes()
 
 
+def test_a_length_that_is_no_number_does_not_count(settings: Params, published: Path, tmp_path: Path) -> None:
+    with mirror.serve(published, "odd length") as odd:
+        served = sources.download(asking(settings, odd.address), tmp_path)
+    assert set(served.values()) == {odd.address}
+    assert_complete(tmp_path, published)
+
+
 @pytest.mark.parametrize("kind", ["http", "http with a slash", "file", "absolute path", "relative path"])
 def test_every_kind_of_source_serves(kind: str, settings: Params, published: Path, tmp_path: Path) -> None:
     with mirror.serve(published) as server:
@@ -68,7 +76,7 @@ def test_every_kind_of_source_serves(kind: str, settings: Params, published: Pat
     ("fault", "reason"),
     [
         ("missing", "404"),
-        ("wrong bytes", "does not match the known hash"),
+        ("wrong bytes", "digest (SHA-256): expected "),
         ("cut off", "IncompleteRead"),
         ("too short", "size: expected"),
         ("hangs up", "can't be reached"),
@@ -111,6 +119,17 @@ def test_a_source_that_never_answers_is_given_up(
     monkeypatch.setattr(transfer, "READ_SECONDS", 0.05)
     deaf.listen()
     served = sources.download(asking(settings, address(deaf), str(published)), tmp_path)
+    assert set(served.values()) == {str(published)}
+
+
+def test_a_host_whose_name_is_never_resolved_is_given_up(
+    settings: Params, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forever = threading.Event()
+    monkeypatch.setattr(transfer, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: forever.wait(60))
+    served = sources.download(asking(settings, "http://nowhere.example", str(published)), tmp_path)
+    forever.set()
     assert set(served.values()) == {str(published)}
 
 
@@ -163,7 +182,7 @@ def test_the_error_names_the_file_and_every_source_with_its_reason(
     assert reasons[1].startswith("  nowhere: ")
     assert "No such file" in reasons[1]
     assert reasons[2].startswith(f"  {bad.address}: ")
-    assert "hash" in reasons[2]
+    assert "digest (SHA-256): expected " in reasons[2]
     assert sorted(path.name for path in tmp_path.iterdir()) == NAMES[2:]
 
 

@@ -9,14 +9,14 @@ import gzip
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import whole
 
 SIZE = 28
 CLASSES = 10
@@ -25,10 +25,14 @@ IMAGES_MAGIC = 2051
 LONGEST_HEADER = 16
 CHUNK = 1 << 20
 Bytes = npt.NDArray[np.uint8]
+DIMENSIONS = (
+    ("count", "how many images or labels follow"),
+    ("rows", "height of each image in pixels"),
+    ("columns", "width of each image in pixels"),
+)
 
 
-@dataclass(frozen=True)
-class Field:
+class HeaderField(NamedTuple):
     """One field of a header: where it stands, what it is called, what was found and what that means."""
 
     offset: int
@@ -48,18 +52,11 @@ def unpack(packed: Path, target: Path, shape: tuple[int, ...]) -> str:
     Reads in pieces and never past what the shape takes, so that neither a large file nor a bomb fills the memory.
     Raises PipelineError when the file is not gzip, is damaged, or is shorter or longer than the shape asks for.
     """
-    temporary = target.with_name(target.name + ".part")
     try:
-        with gzip.open(packed) as source, temporary.open("wb") as sink:
-            digest = _copy_checked(packed, source, sink, shape)
+        with whole(target) as part, gzip.open(packed) as source, part.open("wb") as sink:
+            return _copy_checked(packed, source, sink, shape)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        temporary.unlink(missing_ok=True)
         raise PipelineError(f"{packed}: not a whole gzip file ({error}); delete it and download it again") from error
-    except PipelineError:
-        temporary.unlink(missing_ok=True)
-        raise
-    temporary.replace(target)
-    return digest
 
 
 def _copy_checked(packed: Path, source: gzip.GzipFile, sink: IO[bytes], shape: tuple[int, ...]) -> str:
@@ -86,28 +83,21 @@ def _check_header(path: Path, content: bytes, shape: tuple[int, ...]) -> None:
             raise PipelineError(f"{path}: {field.name}: expected {value}, found {field.value} ({field.meaning})")
 
 
-def header(path: Path, content: bytes) -> list[Field]:
+def header(path: Path, content: bytes) -> list[HeaderField]:
     """The fields of a header, each with its meaning. Raises PipelineError when the bytes end before the header does."""
-    names = ["magic number", "count", "rows", "columns"]
-    meanings = {
-        "magic number": _explain_magic(content),
-        "count": "how many images or labels follow",
-        "rows": "height of each image in pixels",
-        "columns": "width of each image in pixels",
-    }
     dimensions = content[3] if len(content) >= 4 and content[3] in (1, 3) else 0
     length = 4 + 4 * dimensions
-    if len(content) < length or len(content) < 4:
-        raise PipelineError(f"{path}: header: expected {max(length, 4)} bytes, found {len(content)}")
+    if len(content) < length:
+        raise PipelineError(f"{path}: header: expected {length} bytes, found {len(content)}")
     values = struct.unpack_from(f">{1 + dimensions}I", content)
+    described = (("magic number", _explain_magic(content)), *DIMENSIONS)
     return [
-        Field(4 * i, name, value, meanings[name]) for i, (name, value) in enumerate(zip(names, values, strict=False))
+        HeaderField(4 * place, name, value, meaning)
+        for place, (value, (name, meaning)) in enumerate(zip(values, described, strict=False))
     ]
 
 
 def _explain_magic(content: bytes) -> str:
-    if len(content) < 4:
-        return "cut off"
     kind = "unsigned bytes" if content[2] == 8 else f"values of type {content[2]}"
     start = "" if content[:2] == b"\0\0" else "not an IDX file: it does not begin with two zero bytes; "
     return f"{start}{kind} in {content[3]} dimensions"
@@ -126,24 +116,24 @@ def read(path: Path) -> Bytes:
 
     Raises PipelineError when the file is missing or is not as long as its header says.
     """
-    try:
-        with path.open("rb") as stream:
-            fields = header(path, stream.read(LONGEST_HEADER))
-        shape = tuple(field.value for field in fields[1:])
-        if path.stat().st_size != expected_bytes(shape):
-            raise PipelineError(f"{path}: length: expected {expected_bytes(shape)}, found {path.stat().st_size}")
-        return np.memmap(path, np.uint8, "r", 4 + 4 * len(shape), shape)
-    except FileNotFoundError:
-        raise PipelineError(f"{path}: not found; run `make repro` or `dvc repro verify` first") from None
+    shape = tuple(field.value for field in _header_of(path)[1:])
+    expected, found = expected_bytes(shape), path.stat().st_size
+    if found != expected:
+        raise PipelineError(f"{path}: length: expected {expected}, found {found}")
+    return np.memmap(path, np.uint8, "r", 4 + 4 * len(shape), shape)
 
 
 def explain(path: Path) -> str:
     """Each field of a file's header on a line of its own: offset, name, value, meaning."""
-    try:
-        with path.open("rb") as stream:
-            fields = header(path, stream.read(LONGEST_HEADER))
-    except FileNotFoundError:
-        raise PipelineError(f"{path}: not found; run `make repro` or `dvc repro verify` first") from None
+    fields = _header_of(path)
     rows = [f"  byte {field.offset:>2}  {field.name:12}  {field.value:>6}  {field.meaning}" for field in fields]
     first = 4 * len(fields)
     return "\n".join([str(path), *rows, f"  byte {first:>2}  values        one byte each, to the end of the file"])
+
+
+def _header_of(path: Path) -> list[HeaderField]:
+    try:
+        with path.open("rb") as stream:
+            return header(path, stream.read(LONGEST_HEADER))
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not found; run `make repro` or `dvc repro verify` first") from None

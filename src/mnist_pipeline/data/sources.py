@@ -3,34 +3,44 @@
 A source is an `https://`, `http://` or `file://` address of a folder, or a path relative to the repository.
 """
 
-import logging
 import shutil
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import pooch
 import requests
+import urllib3
 
 from mnist_pipeline.core.errors import DISK, PipelineError
+from mnist_pipeline.core.files import sha256_of, whole
 from mnist_pipeline.core.params import Data, DataFile
 from mnist_pipeline.data import transfer
 
-UNREACHABLE = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError, socket.gaierror)
-
+WEB = ("https://", "http://")
+UNREACHABLE = (
+    requests.ConnectionError,
+    requests.Timeout,
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    urllib3.exceptions.TimeoutError,
+)
 GZIP = b"\x1f\x8b"
 BYTES_AN_IMAGE = 785  # 28 × 28 pixels that could not be compressed, and what gzip adds to them
 LARGEST_OVERHEAD = 1 << 16
 
 
+class UnreachableError(PipelineError):
+    """A source that does not answer, or too slowly, whatever it is asked for."""
+
+
 def download(data: Data, folder: Path) -> dict[str, str]:
     """Bring each file of the data set into `folder`; returns which source served which file.
 
-    A file is written beside its place, checked, and only then moved there. A source that can't be reached is not asked
-    again. Raises PipelineError that names the file and what went wrong at each source.
+    A source that can't be reached is not asked again. Raises PipelineError that names the file and what went wrong at
+    each source.
     """
-    pooch.get_logger().setLevel(logging.WARNING)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -38,29 +48,24 @@ def download(data: Data, folder: Path) -> dict[str, str]:
     unreachable: dict[str, str] = {}
     served: dict[str, str] = {}
     for _, file in data.files:
-        if file.sha256 is None:
-            (folder / file.file).unlink(missing_ok=True)  # nothing tells whether an earlier one is still the right one
-        most = file.bytes or LARGEST_OVERHEAD + BYTES_AN_IMAGE * max(data.training, data.test)
-        served[file.file] = _from_first(data.sources, file, folder, most, unreachable)
+        served[file.file] = _from_first(data, file, folder, unreachable)
         print(f"{file.file}: from {served[file.file]}", flush=True)
     return served
 
 
-def _from_first(sources: list[str], file: DataFile, folder: Path, most: int, unreachable: dict[str, str]) -> str:
+def _from_first(data: Data, file: DataFile, folder: Path, unreachable: dict[str, str]) -> str:
     reasons: dict[str, str] = {}
-    for source in sources:
+    for source in data.sources:
         if source in unreachable:
             reasons[source] = f"could not be reached before ({unreachable[source]})"
             continue
         try:
-            _retrieve(source, file, folder, most)
+            fetch(data, source, file, folder)
             return source
-        except UNREACHABLE as error:
-            reasons[source] = unreachable[source] = f"can't be reached: {root_cause(error)}"
-        except (requests.RequestException, OSError, ValueError, PipelineError) as error:
-            if isinstance(error, OSError) and error.errno in DISK:
-                raise  # no other source would help
-            reasons[source] = _in_one_line(error)
+        except UnreachableError as error:
+            reasons[source] = unreachable[source] = str(error)
+        except PipelineError as error:
+            reasons[source] = str(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())
     raise PipelineError(
@@ -69,41 +74,49 @@ def _from_first(sources: list[str], file: DataFile, folder: Path, most: int, unr
     )
 
 
-def _retrieve(source: str, file: DataFile, folder: Path, most: int) -> None:
-    """Fetch a file of at most so many bytes from a source; pooch checks the digest and moves the file to its place."""
+def fetch(data: Data, source: str, file: DataFile, folder: Path) -> None:
+    """Bring one file of a source into `folder`, where it appears only once it is whole and what params.yaml promises.
 
-    def fetch(url: str, output: str, _: object) -> None:
-        if url.startswith(("https://", "http://")):
-            transfer.fetch(url, Path(output), most)
-        else:
-            shutil.copyfile(local_path(url), output)
-        _check_gzip(file, Path(output))
-        _check_size(file, Path(output))
+    One that is there already stays if its digest is the known one. Raises PipelineError that says in a line what is
+    wrong with the source, UnreachableError when it does not answer, OSError when the disk of `folder` takes no file.
+    """
+    target = folder / file.file
+    if file.sha256 and target.exists() and sha256_of(target) == file.sha256:
+        return
+    try:
+        with whole(target) as part:
+            if source.startswith(WEB):
+                most = file.bytes or LARGEST_OVERHEAD + BYTES_AN_IMAGE * max(data.training, data.test)
+                transfer.fetch(f"{source.rstrip('/')}/{file.file}", part, most)
+            else:
+                shutil.copyfile(_local_path(source) / file.file, part)
+            _check(file, part)
+    except UNREACHABLE as error:
+        raise UnreachableError(f"can't be reached: {_root_cause(error)}") from error
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise  # no other source would help
+        raise PipelineError(_in_one_line(error)) from error
 
-    known = f"sha256:{file.sha256}" if file.sha256 else None
-    pooch.retrieve(f"{source.rstrip('/')}/{file.file}", known, file.file, folder, downloader=fetch)
 
-
-def _check_gzip(file: DataFile, found: Path) -> None:
-    """Servers answer with a page that says what is wrong, and with the status of success."""
+def _check(file: DataFile, found: Path) -> None:
     with found.open("rb") as stream:
         start = stream.read(40)
-    if not start.startswith(GZIP):
+    if not start.startswith(GZIP):  # servers say what is wrong on a page, with the status of success
         raise PipelineError(f"{file.file}: expected a gzip file, found one that begins with {start!r}")
-
-
-def _check_size(file: DataFile, found: Path) -> None:
-    size = found.stat().st_size
-    if file.bytes is not None and size != file.bytes:
+    size, sha256 = found.stat().st_size, sha256_of(found)
+    if file.bytes not in (None, size):
         raise PipelineError(f"{file.file}: size: expected {file.bytes} bytes, found {size}")
+    if file.sha256 not in (None, sha256):
+        raise PipelineError(f"{file.file}: digest (SHA-256): expected {file.sha256}, found {sha256}")
 
 
-def local_path(source: str) -> Path:
+def _local_path(source: str) -> Path:
     """The path that a `file://` address or a plain path names."""
     return Path(url2pathname(urlsplit(source).path)) if source.startswith("file://") else Path(source)
 
 
-def root_cause(error: BaseException) -> str:
+def _root_cause(error: BaseException) -> str:
     """The first of a chain of errors, in one line."""
     while error.__context__ is not None:
         error = error.__context__

@@ -1,9 +1,8 @@
 """From published files to checked IDX files, and what there is to know about the data."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +16,12 @@ from mnist_pipeline.data import dataset, idx
 PIXELS_AT_ONCE = 1 << 24
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """One file after its checks: the values, memory-mapped, and the digests found."""
 
     values: idx.Bytes
     sha256: str
     idx_sha256: str
-
-    def summary(self) -> dict[str, Any]:
-        return {"sha256": self.sha256, "idx_sha256": self.idx_sha256, "shape": list(self.values.shape)}
 
 
 def verify(data: Data, raw: Path) -> dict[str, Checked]:
@@ -34,40 +29,36 @@ def verify(data: Data, raw: Path) -> dict[str, Checked]:
 
     Raises PipelineError that names the file, the field, what was expected and what was found; nothing is left then.
     """
-    paths.IDX.mkdir(parents=True, exist_ok=True)
     try:
-        return _verify(data, raw)
+        return {
+            role: _check(raw / file.file, file, target, _shape(data, role))
+            for (role, file), target in zip(data.files, paths.IDX_FILES, strict=True)
+        }
     except PipelineError:
-        shutil.rmtree(paths.IDX)
+        shutil.rmtree(paths.IDX, ignore_errors=True)
         raise
 
 
-def _verify(data: Data, raw: Path) -> dict[str, Checked]:
-    files, image = data.files, (idx.SIZE, idx.SIZE)
-    checked = {
-        "training_images": _check(raw, files.training_images, paths.TRAINING_IMAGES, (data.training, *image)),
-        "training_labels": _check(raw, files.training_labels, paths.TRAINING_LABELS, (data.training,)),
-        "test_images": _check(raw, files.test_images, paths.TEST_IMAGES, (data.test, *image)),
-        "test_labels": _check(raw, files.test_labels, paths.TEST_LABELS, (data.test,)),
-    }
-    idx.check_labels(raw / files.training_labels.file, checked["training_labels"].values)
-    idx.check_labels(raw / files.test_labels.file, checked["test_labels"].values)
-    return checked
+def _shape(data: Data, role: str) -> tuple[int, ...]:
+    count = data.training if role.startswith("training") else data.test
+    return (count, idx.SIZE, idx.SIZE) if role.endswith("images") else (count,)
 
 
-def _check(raw: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -> Checked:
-    packed = raw / file.file
+def _check(packed: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -> Checked:
     if not packed.exists():
         raise PipelineError(f"{packed}: not found; run `dvc repro download` first")
     sha256 = sha256_of(packed)
     _compare(packed, "digest", file.sha256, sha256)
     idx_sha256 = idx.unpack(packed, target, shape)
     _compare(packed, "digest of the decompressed file", file.idx_sha256, idx_sha256)
-    return Checked(idx.read(target), sha256, idx_sha256)
+    values = idx.read(target)
+    if len(shape) == 1:
+        idx.check_labels(packed, values)
+    return Checked(values, sha256, idx_sha256)
 
 
 def _compare(path: Path, name: str, expected: str | None, found: str) -> None:
-    if expected is not None and expected != found:
+    if expected not in (None, found):
         raise PipelineError(f"{path}: {name} (SHA-256): expected {expected}, found {found}")
 
 
@@ -78,7 +69,10 @@ def summary(data: Data, spec: Split, checked: dict[str, Checked]) -> dict[str, A
     mean, deviation = pixel_moments(checked["training_images"].values)
     return {
         "name": data.name,
-        "files": {name: file.summary() for name, file in checked.items()},
+        "files": {
+            role: {"sha256": file.sha256, "idx_sha256": file.idx_sha256, "shape": list(file.values.shape)}
+            for role, file in checked.items()
+        },
         "splits": {
             "training": _count(labels[training.numpy()]) | {"sha256": dataset.digest(training)},
             "validation": _count(labels[validation.numpy()]) | {"sha256": dataset.digest(validation)},
