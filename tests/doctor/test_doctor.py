@@ -1,4 +1,4 @@
-"""`mnist doctor` on this machine and in real folders, well and not (sources and stores: test_doctor_reach.py)."""
+"""`mnist doctor` on this machine and in real folders, well and not (sources and stores: test_reach.py)."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,23 @@ from mnist_pipeline.cli import main
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
-from mnist_pipeline.core.params import Runtime
-from mnist_pipeline.doctor import environment, examination, repository
+from mnist_pipeline.core.params import Params
+from mnist_pipeline.doctor import environment, examination
 from mnist_pipeline.doctor.finding import Check, Finding
 from tests.repository import Repository
 
 OBEDIENT = (
     ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 )  # heeds file rights
+
+
+TABLE = {one.name: one for one in (examination.FOLDER, *examination.EVERYWHERE, *examination.IN_A_PIPELINE)}
+
+
+def configured(settings: Params, name: str, **runtime: Any) -> Finding:
+    """What a check finds where params.yaml has this runtime."""
+    changed = settings.model_copy(update={"runtime": settings.runtime.model_copy(update=runtime)})
+    return next(check() for check in examination.configured(changed) if check.name == name)
 
 
 @pytest.fixture
@@ -33,87 +43,93 @@ def no_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_packages_are_held_against_those_of_the_lock_that_are_for_this_platform(folder: Path) -> None:
     right = f"numpy=={version('numpy')} ; python_version >= '3' \\\n    --hash=sha256:00\n    # via pandas\n"
     (folder / "requirements.lock").write_text(f"{right}absent==1.0 ; sys_platform == 'no-such-system'\n", "utf-8")
-    assert environment.packages() == Finding("packages", "ok", "1 as in requirements.lock")
+    assert TABLE["packages"]() == Finding("packages", "ok", "1 as in requirements.lock")
     (folder / "requirements.lock").write_text(f"{right}Absent==1.0\npytest==0.1\n", "utf-8")
-    found = environment.packages()
-    assert found.state == "mend"
+    found = TABLE["packages"]()
+    assert (found.state, found.advice) == ("mend", "touch requirements.lock && make setup")
     assert "2 of 3" in found.found
     assert f"Absent missing (expected ==1.0), pytest {version('pytest')} (expected ==0.1)" in found.found
 
 
 def test_this_python_and_its_programs_are_in_place() -> None:
-    assert (environment.python().state, environment.programs().state) == ("ok", "ok")
+    assert (TABLE["python"]().state, TABLE["programs"]().state) == ("ok", "ok")
 
 
 @pytest.mark.usefixtures("no_programs")
 def test_programs_that_are_not_on_the_path_are_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(environment, "POSTGRESQL", folder)
-    found = environment.programs()
+    found = TABLE["programs"]()
     assert (found.state, found.advice) == ("mend", f'export PATH="{Path(sys.executable).parent}:$PATH"')
     assert "python3 is not there, dvc is not there" in found.found
-    assert repository.git() == Finding(
+    assert TABLE["git"]() == Finding(
         "git",
         "mend",
         "git: no such program on the PATH; install it",
         "install git, and work in a clone with at least one commit",
     )
-    assert repository.cache().state == "mend"
-    assert (environment.chromium().state, environment.postgresql().state) == ("note", "note")
+    assert TABLE["dvc cache"]().state == "mend"
+    for name in ("chromium", "postgresql"):
+        assert (TABLE[name]().state, TABLE[name]().found) == ("note", "not there")
 
 
-def test_a_device_that_is_not_there_is_to_be_mended() -> None:
-    assert environment.device(Runtime(device="cpu", threads=1)).state == "ok"
-    absent = Runtime(device="cuda" if sys.platform == "darwin" else "mps", threads=1)
-    found = Check("device", lambda: environment.device(absent))()
+def test_a_device_that_is_not_there_is_to_be_mended(settings: Params) -> None:
+    assert configured(settings, "device", device="cpu").state == "ok"
+    absent = "cuda" if sys.platform == "darwin" else "mps"
+    found = configured(settings, "device", device=absent)
     assert found.state == "mend"
-    assert found.found.startswith(f"params.yaml: runtime.device: {absent.device} is not there")
+    assert found.found.startswith(f"params.yaml: runtime.device: {absent} is not there")
 
 
-def test_more_threads_than_cores_are_worth_a_note() -> None:
-    assert environment.threads(Runtime(device="cpu", threads=1)).state == "ok"
-    assert environment.threads(Runtime(device="cpu", threads=1024)).state == "note"
+def test_more_threads_than_cores_are_worth_a_note(settings: Params) -> None:
+    assert configured(settings, "threads", threads=1).state == "ok"
+    assert configured(settings, "threads", threads=1024).state == "note"
 
 
-def test_where_bits_need_not_agree_is_worth_a_note() -> None:
-    native = environment.arithmetic(Runtime(arithmetic="native", device="cpu", threads=1))
+def test_where_bits_need_not_agree_is_worth_a_note(settings: Params) -> None:
+    native = configured(settings, "arithmetic", arithmetic="native")
     assert (native.state, native.found) == ("note", "native, since runtime.arithmetic says so")
-    cuda = environment.arithmetic(Runtime(device="cuda", threads=1))
+    cuda = configured(settings, "arithmetic", device="cuda")
     assert (cuda.state, cuda.found) == ("note", "native, since runtime.device is cuda")
-    portable = Runtime(device="cpu", threads=1)
-    assert environment.arithmetic(portable).state == ("note" if obstacle(portable) else "ok")
+    assert configured(settings, "arithmetic").state == ("note" if obstacle(settings.runtime) else "ok")
 
 
-@pytest.mark.parametrize(("gib", "state"), [(0.5, "mend"), (3, "note"), (100, "ok")])
-def test_free_disk(gib: float, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("gib", "state", "advice"),
+    [
+        (0.5, "mend", "free 1 GiB: data, models and DVC's cache need it"),
+        (3, "note", "make setup in another clone needs 8 GiB"),
+        (100, "ok", ""),
+    ],
+)
+def test_free_disk(gib: float, state: str, advice: str, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=int(gib * 2**30))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    assert repository.disk().state == state
+    found = TABLE["disk"]()
+    assert (found.state, found.advice) == (state, advice)
 
 
 def test_data_are_those_that_dvc_lock_describes(workspace: Path) -> None:
-    assert Check("data", repository.data)().state == "mend"
+    assert TABLE["data"]().state == "mend"
     outputs = [{"path": "data/idx", "md5": lockfile.md5(workspace / paths.IDX)}]
     write_json(workspace / "dvc.lock", {"stages": {"verify": {"outs": outputs}}})
-    assert repository.data().state == "ok"
+    assert TABLE["data"]().state == "ok"
     content = paths.TEST_LABELS.read_bytes()
     paths.TEST_LABELS.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert repository.data().state == "mend"
+    changed = TABLE["data"]()
+    assert (changed.state, changed.advice) == ("mend", "make repro, or dvc checkout --force data/idx")
     paths.TEST_LABELS.unlink()
-    assert repository.data().state == "note"
+    missing = TABLE["data"]()
+    assert (missing.state, missing.advice) == ("note", "make repro downloads it")
 
 
 def test_what_does_not_answer_is_left_behind_and_what_fails_ends_no_other() -> None:
     forever = threading.Event()
 
-    def silent() -> Finding:
-        forever.wait()
-        return Finding("silent", "ok", "at last")
-
-    def broken() -> Finding:
+    def broken() -> str:
         raise KeyError("no such thing")
 
-    checks = [Check("silent", silent), Check("broken", broken), Check("good", lambda: Finding("good", "ok", "fine"))]
-    found = examination.Together(checks, patience=0.2).findings()
+    checks = [Check("silent", lambda: str(forever.wait())), Check("broken", broken), Check("good", lambda: "fine")]
+    found = examination.awaited(examination.started(checks), patience=0.2)
     forever.set()
     assert [(one.name, one.state) for one in found] == [("silent", "mend"), ("broken", "mend"), ("good", "ok")]
     assert found[0].found.startswith("no answer within ")

@@ -8,38 +8,40 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.core import params, paths
-from mnist_pipeline.doctor import reach
+from mnist_pipeline.doctor import examination, reach
 from mnist_pipeline.doctor.finding import Check, Finding
 from tests import mirror
 from tests.mirror import Fault
 from tests.repository import Repository
+
+LABELS = "t10k-labels-idx1-ubyte.gz"
+
+
+def ask(settings: params.Params, place: str) -> Finding:
+    return Check("source", lambda: reach.source(settings.data, place), state="note")()
 
 
 def test_a_server_that_has_the_files_and_a_folder_that_has_them_are_ok(
     settings: params.Params, server: str, published: Path
 ) -> None:
     for place in (server, f"{server}/", str(published), published.as_uri()):
-        assert reach.source(settings.data, place) == Finding(f"source {place}", "ok", "serves the files")
+        assert ask(settings, place) == Finding("source", "ok", "serves the files")
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("missing", "train-images-idx3-ubyte.gz: answered 404 Not Found"),
-        ("too short", "train-images-idx3-ubyte.gz: expected "),
+        ("missing", "404 Client Error: Not Found for url: "),
+        ("too short", f"{LABELS}: size: expected "),
+        ("wrong bytes", f"{LABELS}: digest (SHA-256): expected "),
         ("hangs up", "can't be reached: "),
     ],
 )
 def test_a_server_that_fails_says_how(fault: Fault, said: str, settings: params.Params, published: Path) -> None:
     with mirror.serve(published, fault) as broken:
-        found = reach.source(settings.data, broken.address)
+        found = ask(settings, broken.address)
     assert found.state == "note"
     assert found.found.startswith(said)
-
-
-def test_a_length_that_is_no_number_does_not_count(settings: params.Params, published: Path) -> None:
-    with mirror.serve(published, "odd length") as odd:
-        assert Check("source", lambda: reach.source(settings.data, odd.address))().state == "ok"
 
 
 def test_an_address_where_nobody_answers_and_folders_without_the_files(
@@ -47,26 +49,26 @@ def test_an_address_where_nobody_answers_and_folders_without_the_files(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert "ConnectionRefusedError" in reach.source(settings.data, f"http://127.0.0.1:{port}").found
-    assert reach.source(settings.data, "nowhere").found.startswith("no train-images-idx3-ubyte.gz, ")
+    assert "ConnectionRefusedError" in ask(settings, f"http://127.0.0.1:{port}").found
+    assert "No such file or directory: 'nowhere/train-images-idx3-ubyte.gz'" in ask(settings, "nowhere").found
     shutil.copytree(published, folder / "copy")
-    (folder / "copy/t10k-labels-idx1-ubyte.gz").write_bytes(b"")
-    assert reach.source(settings.data, "copy").found == "not of the size in params.yaml: t10k-labels-idx1-ubyte.gz"
+    (folder / "copy" / LABELS).write_bytes((folder / "copy" / LABELS).read_bytes()[:-1])
+    assert ask(settings, "copy").found.startswith(f"{LABELS}: size: expected ")
 
 
 def test_sources_are_to_be_mended_only_when_none_works() -> None:
     broken, works = Finding("a", "note", "gone"), Finding("b", "ok", "there")
     silent = Finding("c", "mend", "no answer within 6 s", "try again later")
-    weighed = reach.weigh([broken, works, silent])
+    weighed = examination.weigh([broken, works, silent])
     assert [(one.state, one.found) for one in weighed] == [("note", "gone"), ("ok", "there"), ("note", silent.found)]
     assert {weighed[0].advice, weighed[2].advice} == {"not needed while another source works"}
-    (alone,) = reach.weigh([broken])
+    (alone,) = examination.weigh([broken])
     assert (alone.state, alone.found) == ("mend", "gone")
-    assert reach.weigh([]) == []
+    assert examination.weigh([]) == []
 
 
 def test_a_store_that_is_not_there_yet_is_worth_a_note() -> None:
-    assert reach.store("tiny").state == "note"
+    assert Check("store", lambda: reach.store("tiny"))().state == "note"
     assert not paths.STORE.exists()
 
 
@@ -76,10 +78,10 @@ def test_a_store_that_nobody_can_write_to_says_why(folder: Path) -> None:
         other.execute("CREATE TABLE something (number)")
         other.commit()
         other.execute("BEGIN IMMEDIATE")
-        assert "database is locked" in reach.store("tiny").found
+        assert "database is locked" in Check("store", lambda: reach.store("tiny"))().found
     other.close()
     (folder / paths.DATABASE).write_bytes(b"no database " * 1000)
-    found = reach.store("tiny")
+    found = Check("store", lambda: reach.store("tiny"))()
     assert (found.state, found.found.rpartition(": ")[2]) == ("mend", "file is not a database")
 
 

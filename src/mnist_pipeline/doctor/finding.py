@@ -1,10 +1,13 @@
-"""What a check says."""
+"""A check, and what it finds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from mnist_pipeline.core.errors import PipelineError
+
 State = Literal["ok", "note", "mend"]
+ANY = "mend what it says; then run `mnist doctor` again"
 
 
 @dataclass(frozen=True)
@@ -17,17 +20,30 @@ class Finding:
     advice: str = ""
 
 
+class FindingError(PipelineError):
+    """What was found is not in order, with an advice and a state other than those of its check."""
+
+    def __init__(self, found: str, advice: str, state: State = "mend") -> None:
+        super().__init__(found)
+        self.advice, self.state = advice, state
+
+
 @dataclass(frozen=True)
 class Check:
-    """Something to look at, by the name that its finding will have."""
+    """`look` returns what it found in order, or raises what is not; for a PipelineError hold `advice` and `state`."""
 
     name: str
-    look: Callable[[], Finding]
+    look: Callable[[], str]
+    advice: str = ANY
+    state: State = "mend"
 
     def __call__(self) -> Finding:
         """The finding, whatever happens: an error is what is looked for here, so none may end the others."""
         try:
-            return self.look()
+            return Finding(self.name, "ok", self.look())
+        except FindingError as error:
+            return Finding(self.name, error.state, str(error), error.advice)
+        except PipelineError as error:
+            return Finding(self.name, self.state, " ".join(str(error).split()), self.advice)
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".removeprefix("PipelineError: ").split())
-            return Finding(self.name, "mend", said, "mend what it says; then run `mnist doctor` again")
+            return Finding(self.name, "mend", " ".join(f"{type(error).__name__}: {error}".split()), ANY)
