@@ -55,6 +55,14 @@ def test_this_python_and_its_programs_are_in_place() -> None:
     assert (TABLE["python"]().state, TABLE["programs"]().state) == ("ok", "ok")
 
 
+def test_an_environment_that_is_reached_through_a_link_is_in_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "bin").symlink_to(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", str(folder / "bin"))
+    assert TABLE["programs"]().state == "ok"
+
+
 @pytest.mark.usefixtures("no_programs")
 def test_programs_that_are_not_on_the_path_are_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(environment, "POSTGRESQL", folder)

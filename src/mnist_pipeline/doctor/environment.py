@@ -32,8 +32,12 @@ def python() -> str:
 
 def programs() -> str:
     """The stages are started as `python3 …`, so that has to be this very Python."""
-    found = {name: Path(shutil.which(name) or "not there") for name in ("python3", "dvc")}
-    others = [f"{name} is {place}" for name, place in found.items() if place.parent != HERE]
+    found = {name: shutil.which(name) for name in ("python3", "dvc")}
+    others = [
+        f"{name} is {place or 'not there'}"
+        for name, place in found.items()
+        if not place or Path(place).parent.resolve() != HERE.resolve()  # .venv may be a link
+    ]
     if others:
         raise PipelineError(f"on the PATH, {', '.join(others)}")
     return f"python3 and dvc of {HERE}"
