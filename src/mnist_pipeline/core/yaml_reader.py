@@ -24,15 +24,18 @@ _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 400
 
 
 class _Constructor(SafeConstructor):
-    """A scalar that has no value (`!!int x`, the month 13) or too large a one stays text, as it is written."""
+    """In place of what has no value (`!!int x`, the month 13) or too large a one: its text and why.
+
+    No model takes such a pair, so that the error names the key.
+    """
 
     def construct_non_recursive_object(self, node: Any, tag: str | None = None) -> Any:
         try:
             value = super().construct_non_recursive_object(node, tag)
-        except REFUSALS:
-            return str(node.value)
+        except REFUSALS as error:
+            return str(node.value), str(error)
         too_long = isinstance(value, int) and value.bit_length() > LONGEST_INTEGER
-        return f"{node.value} (more than {LONGEST_INTEGER} bits)" if too_long else value
+        return (str(node.value), f"more than {LONGEST_INTEGER} bits") if too_long else value
 
 
 def read(path: Path) -> Any:
