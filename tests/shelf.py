@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Thread
 
 from mnist_pipeline.app import hosting
-from mnist_pipeline.app.library import Entry, Library
+from mnist_pipeline.app.library import Library
+from mnist_pipeline.registry.versions import Version
 from tests import synthetic
 
 CHAMPION, OTHER = 2, 3
@@ -22,16 +23,18 @@ class Registry:
         for version in (1, 2, 3):
             synthetic.train(folder / str(version), epochs=version)
 
-    def fetch(self, version: int, folder: Path) -> None:
-        self.fetched.append(version)
-        shutil.copytree(self.folder / str(version), folder, dirs_exist_ok=True)
+    def fetch(self, version: Version, folder: Path) -> None:
+        self.fetched.append(version.number)
+        shutil.copytree(self.folder / str(version.number), folder, dirs_exist_ok=True)
 
     def library(self, kept: Path) -> Library:
         return Library([entry(1), entry(2, champion=True), entry(3)], self.fetch, kept)
 
 
-def entry(version: int, champion: bool = False) -> Entry:
-    return Entry(version, "small", champion, 0.9, hashlib.sha256(bytes([version])).hexdigest())
+def entry(number: int, champion: bool = False) -> Version:
+    content = hashlib.sha256(bytes([number])).hexdigest()
+    tags = {"model": "small", "test_accuracy": "0.9", "content": content}
+    return Version("digits", number, "run", "model", ("champion",) if champion else (), tags)
 
 
 @contextmanager

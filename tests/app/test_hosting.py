@@ -7,6 +7,7 @@ import pytest
 from mnist_pipeline.app import hosting
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.registry.versions import Version
 from tests.repository import ROOT, Repository
 from tests.shelf import CHAMPION, Registry, entry
 
@@ -33,8 +34,8 @@ def test_every_model_is_ready_before_the_first_request(tmp_path: Path) -> None:
 def test_only_the_champion_has_to_be_there(broken: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     registry = Registry(tmp_path / "registry")
 
-    def fetch(version: int, folder: Path) -> None:
-        if version == broken:
+    def fetch(version: Version, folder: Path) -> None:
+        if version.number == broken:
             raise PipelineError("gone")
         registry.fetch(version, folder)
 

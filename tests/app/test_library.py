@@ -9,6 +9,7 @@ import torch
 
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import predictor
 from tests.shelf import CHAMPION, Registry, entry
 
@@ -19,7 +20,7 @@ def registry(tmp_path: Path) -> Registry:
 
 
 def test_the_champion_comes_first_then_the_newest(registry: Registry, tmp_path: Path) -> None:
-    assert list(registry.library(tmp_path).entries) == [2, 3, 1]
+    assert list(registry.library(tmp_path).versions) == [2, 3, 1]
 
 
 def test_a_model_is_that_of_its_folder(registry: Registry, tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_what_was_fetched_is_kept_for_the_next_time(registry: Registry, tmp_path
 
 
 def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_path: Path) -> None:
-    def cut_off(version: int, folder: Path) -> None:
+    def cut_off(version: Version, folder: Path) -> None:
         registry.fetch(version, folder)
         (folder / "weights.safetensors").unlink()
         raise PipelineError("the registry went away")
@@ -64,7 +65,7 @@ def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_
 
 
 def test_what_a_registry_calls_a_digest_leads_nowhere_else(registry: Registry, tmp_path: Path) -> None:
-    strange = dataclasses.replace(entry(1), content="../../elsewhere")
+    strange = dataclasses.replace(entry(1), tags={"content": "../../elsewhere"})
     with pytest.raises(PipelineError, match=r"version 1: tag content: expected a SHA-256, found '\.\./"):
         Library([strange], registry.fetch, tmp_path / "kept").classifier(1)
     assert registry.fetched == []

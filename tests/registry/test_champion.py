@@ -1,7 +1,84 @@
-"""The alias in a real store: moved by publishing and by hand, with reasons, and back."""
+"""Which version is champion: the best candidate on the same validation images, unless somebody decided by hand.
+
+First what is chosen of given versions, then the alias in a real store, moved by publishing and by hand.
+"""
+
+import json
+from dataclasses import replace
+
+import pytest
 
 from mnist_pipeline.core import files
+from mnist_pipeline.registry import champion
+from mnist_pipeline.registry.versions import CHAMPION, Version
 from tests.repository import Repository
+
+
+def version(number: int, accuracy: float, **tags: str) -> Version:
+    known = {"model": f"m{number}", "parameters": "10", "validation_images": "same", "candidate": "yes"}
+    return Version("mnist", number, "run", "m", (), known | {"validation_accuracy": repr(accuracy)} | tags)
+
+
+def crowned(chosen: Version) -> Version:
+    return replace(chosen, aliases=(CHAMPION,))
+
+
+def decided(chosen: Version, by: str, highest: int, second: int) -> Version:
+    tag = f"champion.2026-01-01T00:00:{second:02}.000000Z"
+    return replace(chosen, tags=chosen.tags | {tag: json.dumps({"by": by, "reason": f"{by}!", "highest": highest})})
+
+
+def chosen(*versions: Version) -> int | None:
+    best = champion.choose(list(versions))
+    return best.number if best else None
+
+
+def test_the_best_of_all_candidates_is_chosen_and_the_older_of_equals() -> None:
+    assert chosen(version(1, 0.9), version(2, 0.95), version(3, 0.95), version(4, 0.94)) == 2
+
+
+def test_fewer_parameters_decide_between_equals() -> None:
+    assert chosen(version(1, 0.9), version(2, 0.9, parameters="9")) == 2
+
+
+def test_the_champion_stays_unless_beaten_on_the_same_images() -> None:
+    holder = crowned(version(1, 0.9))
+    assert chosen(holder, version(2, 0.9)) == 1
+    assert chosen(holder, version(2, 0.99, validation_images="others")) == 1
+    assert chosen(holder, version(2, 0.99, candidate="no: trained on validation images")) == 1
+    assert chosen(holder, version(2, 0.91)) == 2
+
+
+def test_without_candidates_nobody_is_chosen() -> None:
+    assert chosen() is None
+    assert chosen(version(1, 0.9, candidate="no: it was not validated")) is None
+
+
+@pytest.mark.parametrize("by", [champion.PROMOTE, champion.ROLLBACK])
+def test_a_decision_by_hand_holds_against_every_version_that_existed_then(by: str) -> None:
+    by_hand = decided(version(1, 0.9), by, highest=3, second=0)
+    assert chosen(crowned(by_hand), version(2, 0.95), version(3, 0.99)) == 1
+    assert chosen(crowned(by_hand), version(2, 0.95), version(3, 0.99), version(4, 0.89)) == 1
+    overtaken = (by_hand, version(2, 0.95), version(3, 0.99), version(4, 0.91))
+    assert chosen(crowned(by_hand), *overtaken[1:]) == 4
+    assert chosen(*overtaken[:3], crowned(overtaken[3])) == 4, "what was passed over stays passed over"
+
+
+def test_a_decision_by_hand_outlives_a_publisher_that_had_not_seen_it_and_a_deleted_champion() -> None:
+    decision = decided(version(1, 0.9), champion.PROMOTE, highest=3, second=0)
+    assert chosen(decision, version(2, 0.95), crowned(version(3, 0.99))) == 1
+    assert chosen(decision, version(2, 0.95), version(3, 0.99)) == 1
+    assert chosen(decision, version(2, 0.95), version(5, 0.92)) == 5
+
+
+def test_history_is_in_the_order_of_time() -> None:
+    first, second = (decided(version(n, 0.9), champion.PUBLISH, n, second=n) for n in (1, 2))
+    back = decided(first, champion.PROMOTE, 2, second=3)
+    assert [(reign.version.number, reign.by) for reign in champion.reigns([second, back])] == [
+        (1, "publish"),
+        (2, "publish"),
+        (1, "promote"),
+    ]
 
 
 def test_promote_publish_and_rollback_in_a_real_store(project: Repository) -> None:
@@ -24,6 +101,27 @@ def test_promote_publish_and_rollback_in_a_real_store(project: Repository) -> No
     assert lines[3].endswith("it was too good")
     assert "version 1 (plain) is champion again" in project.run("mnist", "rollback", "--reason", "and further")
     assert "no champion before" in project.run("mnist", "rollback", "--reason", "too far", code=1)
+
+
+MOVES_IT = """
+CREATE TRIGGER moves_it AFTER UPDATE ON registered_model_aliases
+BEGIN UPDATE registered_model_aliases SET version = 2; END
+"""
+
+
+def test_publish_gives_up_on_an_alias_that_somebody_keeps_moving(project: Repository) -> None:
+    project.run("mnist", "publish")
+    project.query("UPDATE registered_model_aliases SET version = 2")
+    project.query(MOVES_IT)
+    output = project.run("mnist", "publish", code=1)
+    assert output.splitlines()[-1] == (
+        "error: tiny@champion: given to tiny version 1 (plain) 10 times, and each time somebody moved it away, "
+        "the last time a program other than `mnist` to tiny version 2 (weak); end that, then run `mnist publish` again"
+    )
+    project.query("DROP TRIGGER moves_it")
+    project.run("mnist", "publish")
+    assert project.champion() == "plain"
+    assert len(project.run("mnist", "history").splitlines()) == 2, "one move is noted once"
 
 
 def test_what_is_no_candidate_is_not_promoted_either(project: Repository) -> None:

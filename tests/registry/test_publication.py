@@ -1,6 +1,5 @@
 """What is said about a model comes from the files of a built pipeline; two results are the same if their bytes are."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,17 @@ from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import files, paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry import publication
-from mnist_pipeline.registry.publication import Record
+from mnist_pipeline.registry.publication import Publication
 from tests.repository import Repository
 
 
 @pytest.fixture
-def plain(built: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+def plain(built: Path, monkeypatch: pytest.MonkeyPatch) -> Publication:
     monkeypatch.chdir(built)
     return publication.gather("plain", lockfile.load())
 
 
-def test_params_are_the_recipe_the_seeds_and_the_runtime(plain: Record) -> None:
+def test_params_are_the_recipe_the_seeds_and_the_runtime(plain: Publication) -> None:
     assert plain.params["optimizer.learning_rate"] == "0.01"
     assert plain.params["seed"] == "1"
     assert plain.params["split.validation"] == "50"
@@ -27,7 +26,7 @@ def test_params_are_the_recipe_the_seeds_and_the_runtime(plain: Record) -> None:
     assert "augmentation" not in plain.params
 
 
-def test_metrics_have_images_seen_as_steps(plain: Record) -> None:
+def test_metrics_have_images_seen_as_steps(plain: Publication) -> None:
     assert [step for name, _, step in plain.metrics if name == "validation_accuracy"] == [350, 700]
     assert next(step for name, _, step in plain.metrics if name == "batch_loss") == 128
     assert {name: step for name, _, step in plain.metrics}["test_accuracy"] == 700
@@ -42,27 +41,32 @@ def test_the_time_of_other_weights_is_not_taken_for_theirs(
     assert "training_seconds" not in {name for name, _, _ in publication.gather("plain", lockfile.load()).metrics}
 
 
-def test_content_depends_on_every_output(plain: Record) -> None:
-    for path in plain.outputs:
-        changed = dataclasses.replace(plain, outputs=plain.outputs | {path: "0" * 32})
-        assert changed.content != plain.content
+def test_content_is_a_digest_of_every_output(plain: Publication) -> None:
+    outputs = {tag.removeprefix("md5:"): md5 for tag, md5 in plain.run_tags.items() if tag.startswith("md5:")}
+    assert plain.content == lockfile.digest(outputs) == plain.version_tags["content"]
+    assert outputs == lockfile.load().results("plain")
+    for path in outputs:
+        assert lockfile.digest(outputs | {path: "0" * 32}) != plain.content
 
 
-def test_tags_lead_back_to_the_lock_and_to_git(plain: Record) -> None:
-    assert plain.tags["md5:models/plain"] == plain.outputs["models/plain"]
-    assert len(plain.tags["git.commit"]) == 40
-    assert plain.tags["git.dirty"] in ("true", "false")
+def test_tags_lead_back_to_the_lock_and_to_git(plain: Publication) -> None:
+    assert plain.run_tags["md5:models/plain"] == lockfile.load().results("plain")["models/plain"]
+    assert len(plain.run_tags["git.commit"]) == 40
+    assert plain.run_tags["git.dirty"] in ("true", "false")
 
 
-def test_the_description_says_data_recipe_and_accuracy_with_interval(plain: Record) -> None:
+def test_the_description_says_data_recipe_and_accuracy_with_interval(plain: Publication) -> None:
     for words in ("350 images of tiny", "2 epochs in batches of 64", "adamw at 0.01", "Test accuracy", "interval"):
         assert words in plain.description
 
 
-def test_an_experiment_is_no_candidate(plain: Record) -> None:
-    assert plain.candidate == "yes"
-    trial = dataclasses.replace(plain, tags=plain.tags | {"dvc.experiment": "trial"})
-    assert trial.candidate == "no: it is from experiment trial; apply that, then `make repro`"
+def test_an_experiment_is_no_candidate(plain: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plain.version_tags["candidate"] == "yes"
+    monkeypatch.setenv("DVC_EXP_NAME", "trial")
+    trial = publication.gather("plain", lockfile.load())
+    assert trial.version_tags["candidate"] == "no: it is from experiment trial; apply that, then `make repro`"
+    assert trial.run_tags["dvc.experiment"] == "trial"
+    assert trial.content == plain.content
 
 
 @pytest.mark.usefixtures("plain")

@@ -36,7 +36,7 @@ def test_after_the_store_was_deleted_it_is_filled_again(project: Repository) -> 
 KILLED = """
 import os, sys
 from mlflow.tracking import MlflowClient
-from mnist_pipeline.tracking import publishing
+from mnist_pipeline.registry import publishing
 
 calls, last = 0, int(sys.argv[1])
 def dying(method):

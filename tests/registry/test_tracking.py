@@ -11,11 +11,13 @@ from tests.repository import Repository, environment
 
 LOAD = """
 import sys, numpy, mlflow
-from mnist_pipeline import dataset, paths, predicting
+from mnist_pipeline.core import paths
+from mnist_pipeline.data import dataset
+from mnist_pipeline.training import predictor
 mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
 published = mlflow.pyfunc.load_model("models:/tiny@champion")
 images = dataset.test_set().batch(dataset.test_set().all())[0].float()
-ours = predicting.load(paths.model("plain"))(images).detach().numpy()
+ours = predictor.load(paths.model("plain"))(images).detach().numpy()
 for count in (1, 3, 100):
     assert numpy.allclose(published.predict(images[:count].numpy()), ours[:count], atol=1e-6)
 print("same probabilities")

@@ -1,7 +1,7 @@
 """`mnist publish` beside another process, in an order of calls that otherwise only bad luck brings about.
 
 lockstep              meets the other before every write that can collide: each finds what the other found
-filling, following    the second finds the run that the first has just begun, and both fill it at once
+filling, following    the second begins when the first has just made its run, and both fill theirs at once
 overtaking            does everything while the other stalls in the middle of its work
 a method's name       stalls at the first call of this method of MLflow's client, until the other is done
 

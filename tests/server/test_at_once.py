@@ -80,7 +80,9 @@ def test_the_same_content_from_two_clones_is_settled_to_the_lower_version(
     }
 
 
-def test_a_clone_that_finds_a_run_just_begun(shared: TrackingServer, built: Path, copy: Copy) -> None:
+def test_a_clone_that_begins_when_another_has_just_made_its_run(
+    shared: TrackingServer, built: Path, copy: Copy
+) -> None:
     places = copy(built, "begun"), copy(built, "begun")
     _interleave(shared, places, "filling", "following")
     _assert_nothing_lost(shared, "begun", *places)

@@ -5,17 +5,17 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRouter
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from starlette.requests import ClientDisconnect
 
-from mnist_pipeline.app.library import Entry, Library
+from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
 from mnist_pipeline.pictures import recognition
@@ -24,7 +24,6 @@ from mnist_pipeline.training.predictor import Classifier
 PAGE = Path(__file__).with_name("page")
 LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-routes = APIRouter()
 
 
 @dataclass(frozen=True)
@@ -43,35 +42,33 @@ def application(library: Library) -> FastAPI:
     and hold more large photos in memory.
     """
     app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
-    app.state.library = library
     app.state.workers = ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
     app.exception_handler(RequestValidationError)(_explain)
-    app.include_router(routes)
+
+    @app.get("/models")
+    def models() -> list[dict[str, Any]]:
+        """The registered versions, champion first, then the newest first."""
+        return [
+            {"version": one.number, "model": one.model, "champion": one.is_champion, "test_accuracy": one.test_accuracy}
+            for one in library.versions.values()
+        ]
+
+    @app.post("/predict")
+    async def predict(request: Request, version: int | None = None) -> Answer:
+        """What a version, by default the first of `models`, sees in the picture that is the body of the request.
+
+        4xx with the reason: 400 no body, 404 no such version, 413 too large, 415 not sent as a picture, 422 not a
+        picture that can be read, or an empty one; 503 when the model can't be fetched from the registry.
+        """
+        chosen = next(iter(library.versions)) if version is None else version
+        if chosen not in library.versions:
+            raise HTTPException(404, f"version {version} is not registered; restart `mnist app` to see those that are")
+        content = await _body(request)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(app.state.workers, _answer, library, chosen, content)
+
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
-
-
-@routes.get("/models")
-def models(request: Request) -> list[Entry]:
-    """The registered versions, champion first, then the newest first."""
-    library: Library = request.app.state.library
-    return list(library.entries.values())
-
-
-@routes.post("/predict")
-async def predict(request: Request, version: int | None = None) -> Answer:
-    """What a version, by default the first of `models`, sees in the picture that is the body of the request.
-
-    4xx with the reason: 400 no body, 404 no such version, 413 too large, 415 not sent as a picture, 422 not a picture
-    that can be read, or an empty one; 503 when the model can't be fetched from the registry.
-    """
-    library: Library = request.app.state.library
-    chosen = next(iter(library.entries)) if version is None else version
-    if chosen not in library.entries:
-        raise HTTPException(404, f"version {version} is not registered; restart `mnist app` to see those that are")
-    content = await _body(request)
-    workers = request.app.state.workers
-    return await asyncio.get_running_loop().run_in_executor(workers, _answer, library, chosen, content)
 
 
 async def _body(request: Request) -> bytes:
@@ -108,8 +105,7 @@ def recognise(classifier: Classifier, content: bytes) -> Answer:
     return Answer(one.digit, one.probabilities, one.pixels.round().astype(int).tolist())
 
 
-async def _explain(_: Request, error: Exception) -> JSONResponse:
+async def _explain(_: Request, error: RequestValidationError) -> JSONResponse:
     """A parameter of the wrong type, in one line instead of FastAPI's list."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 it is the only one that this is registered for
     causes = [f"{one['loc'][-1]}: {one['msg']}, found {one['input']!r}" for one in error.errors()]
     return JSONResponse({"detail": "; ".join(causes)}, 422)

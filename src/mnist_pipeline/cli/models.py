@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
 
 app = typer.Typer()
@@ -26,17 +27,18 @@ def pull(
     if sum(way is not None for way in (version, alias, commit)) > 1:
         raise PipelineError("--version, --alias and --commit exclude each other: each names the model")
     from mnist_pipeline.commits import lineage
-    from mnist_pipeline.registry import election, pulling
+    from mnist_pipeline.registry import connection, pulling, versions
 
-    name = _name()
-    if version is not None:
-        pulled = pulling.by_number(name, version, folder)
-    elif commit is not None and model is not None:
-        content = lineage.model_at(commit, model).content
-        pulled = pulling.by_content(name, content, f"{model} as {commit} has it", folder)
-    else:
-        pulled = pulling.by_alias(name, alias or election.CHAMPION, folder)
-    print(f"{pulled} is in {folder}; read {folder / 'README.md'}")
+    with connection.existing():
+        if version is not None:
+            found = versions.numbered(_name(), version)
+        elif commit is not None and model is not None:
+            content = lineage.model_at(commit, model).content
+            found = versions.holding(_name(), content, f"{model} as {commit} has it")
+        else:
+            found = versions.bearing(_name(), alias or versions.CHAMPION)
+        pulling.pull(found, folder)
+    print(f"{found} is in {folder}; read {folder / 'README.md'}")
 
 
 @app.command()
@@ -45,20 +47,22 @@ def lineage(
     version: Annotated[int | None, typer.Option(help="A registered version: which commits hold it?")] = None,
 ) -> None:
     """The models of a commit, with their runs and registered versions; or the commits that hold a version."""
-    if (revision is None) == (version is None):
-        raise PipelineError("say either a revision (mnist lineage HEAD) or a version (mnist lineage --version 3)")
-    if revision is not None:
+    if revision is not None and version is None:
         _print_models(revision)
-    elif version is not None:
+    elif version is not None and revision is None:
         _print_commits(version)
+    else:
+        raise PipelineError("say either a revision (mnist lineage HEAD) or a version (mnist lineage --version 3)")
 
 
 def _print_models(revision: str) -> None:
     from mnist_pipeline.commits import git, lineage
-    from mnist_pipeline.registry import pulling, store
+    from mnist_pipeline.registry import connection, store, versions
 
-    built = lineage.models_at(revision)
-    known = pulling.by_contents(_name()) if store.exists() else {}
+    built, known = lineage.models_at(revision), {}
+    if store.exists():
+        with connection.existing():
+            known = {version.content: version for version in reversed(versions.all_of(_name()))}
     print(git.ask("show", "--no-patch", "--date=short", "--format=%H %ad %s", git.commit_of(revision)))
     rows = []
     for model in built:
@@ -75,16 +79,18 @@ def _print_models(revision: str) -> None:
                 "run": version and version.run_id,
             }
         )
-    _print(rows)
+    print(tables.text(rows))
     if not known:
         print(f"nothing is registered in {store.shown(store.address())}")
 
 
 def _print_commits(number: int) -> None:
     from mnist_pipeline.commits import lineage
-    from mnist_pipeline.registry import pulling
+    from mnist_pipeline.registry import connection, pulling, versions
 
-    version, results = pulling.results_of(_name(), number)
+    with connection.existing():
+        version = versions.numbered(_name(), number)
+        results = pulling.results_of(version)
     print(f"{version}, run {version.run_id}; commits that hold it:")
     commits = lineage.commits_with(version.model, results)
     print("\n".join(commits) or "none here: it was published from a tree with changes, or from another repository")
@@ -113,22 +119,22 @@ def rollback(reason: Reason) -> None:
 @app.command()
 def history() -> None:
     """Who was champion when, and why."""
-    from mnist_pipeline.registry import champion
+    from mnist_pipeline.registry import champion, connection, versions
 
-    reigns = champion.recorded(_name())
-    _print(
-        [
-            {
-                "since (UTC)": f"{reign.since:%Y-%m-%d %H:%M:%S}",
-                "version": reign.version.number,
-                "model": reign.version.model,
-                "validation accuracy": reign.version.tags.get("validation_accuracy"),
-                "by": reign.by,
-                "reason": reign.reason,
-            }
-            for reign in reigns
-        ]
-    )
+    with connection.existing():
+        reigns = champion.reigns(versions.all_of(_name()))
+    rows = [
+        {
+            "since (UTC)": f"{reign.since:%Y-%m-%d %H:%M:%S}",
+            "version": reign.version.number,
+            "model": reign.version.model,
+            "validation accuracy": reign.version.tags.get("validation_accuracy"),
+            "by": reign.by,
+            "reason": reign.reason,
+        }
+        for reign in reigns
+    ]
+    print(tables.text(rows) or "nothing is on record")
 
 
 @app.command()
@@ -162,9 +168,3 @@ def _name() -> str:
     from mnist_pipeline.core import params
 
     return params.load().data.name
-
-
-def _print(rows: list[dict[str, object]]) -> None:
-    from mnist_pipeline.core import tables
-
-    print(tables.text(rows) or "nothing is on record")

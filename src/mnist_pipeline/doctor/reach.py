@@ -37,8 +37,8 @@ def store(name: str) -> str:
             raise FindingError(f"{shown}: {error}", "end who uses it, or mend its file and rights") from None
     from mnist_pipeline.registry import connection, relocation, versions
 
-    with connection.onlooker() as client:
-        count = len(versions.all_of(client, name))
+    with connection.existing():
+        count = len(versions.all_of(name))
     moved = relocation.relocate(apply=False) if database is not None else []
     if moved:
         raise FindingError(f"was moved: {moved[0]}", "mnist relocate --apply")

@@ -1,35 +1,100 @@
-"""The alias `champion`: moved by `publish` to the best candidate, or by hand."""
+"""The alias `champion`: which version is to bear it, which did, and how `publish` and people move it.
+
+Every move of the alias leaves a tag on the version that was chosen, so that the history needs no place of its own and
+two that publish at once never overwrite each other's. A decision by hand holds against every version that existed then.
+"""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry import election, versions
+from mnist_pipeline.registry import store, versions
 from mnist_pipeline.registry.connection import existing, insist
-from mnist_pipeline.registry.election import CHAMPION, PROMOTE, PUBLISH, ROLLBACK, TAG, Reign, Version
+from mnist_pipeline.registry.versions import CHAMPION, Version
+
+TAG = f"{CHAMPION}."
+PUBLISH, PROMOTE, ROLLBACK = "publish", "promote", "rollback"
+ROUNDS = 10  # publishers that meet agree after two or three
 
 
-def recorded(name: str) -> list[Reign]:
-    """The history of the alias in the store."""
-    with existing() as client:
-        return election.history(versions.all_of(client, name))
+@dataclass(frozen=True)
+class Reign:
+    """A version became champion at `since` (UTC); `highest` is the newest version that existed then."""
+
+    since: datetime
+    version: Version
+    by: str
+    reason: str
+    highest: int
 
 
-def elect(client: MlflowClient, name: str) -> Version | None:
-    """Give the alias to the best candidate of all; returns who bears it then.
+def reigns(registered: list[Version]) -> list[Reign]:
+    """Every recorded move of the alias, oldest first."""
+    found = [
+        Reign(since=datetime.fromisoformat(tag.removeprefix(TAG)), version=version, **json.loads(value))
+        for version in registered
+        for tag, value in version.tags.items()
+        if tag.startswith(TAG)
+    ]
+    return sorted(found, key=lambda reign: reign.since)
+
+
+def current(registered: list[Version]) -> Version | None:
+    return next((version for version in registered if version.is_champion), None)
+
+
+def choose(registered: list[Version]) -> Version | None:
+    """The version to be champion: the present one, unless a candidate beats it that no decision by hand passed over.
+
+    What was decided by hand counts, too, where the alias was lost or moved by somebody who had not seen the decision.
+    """
+    holder, passed_over = current(registered), 0
+    by_hand = [reign for reign in reigns(registered) if reign.by != PUBLISH]
+    if by_hand:
+        passed_over = by_hand[-1].highest
+        if holder is None or holder.number <= passed_over:
+            holder = by_hand[-1].version
+    rivals = [version for version in registered if version.is_candidate and version.number > passed_over]
+    if holder is None:
+        rivals = [version for version in rivals if version.is_comparable(rivals[-1])]
+    else:
+        rivals = [version for version in rivals if version.beats(holder)]
+    return max(rivals, key=lambda version: version.rank or (0.0, 0), default=holder)
+
+
+def predecessor(registered: list[Version]) -> Version | None:
+    """The champion before the present one, where every rollback undid the move before it."""
+    stack: list[Version] = []
+    for reign in reigns(registered):
+        if reign.by == ROLLBACK:
+            stack = stack[:-1]
+        elif not stack or stack[-1].number != reign.version.number:
+            stack.append(reign.version)
+    return next((version for version in reversed(stack) if not version.is_champion), None)
+
+
+def elect(client: MlflowClient, name: str) -> list[Version]:
+    """Give the alias to the best candidate of all; returns all versions as they are then.
 
     It looks again after each move: somebody else may have registered or crowned meanwhile, and whoever writes last
-    also sees everything.
+    also sees everything. Raises PipelineError when the alias is elsewhere again after each of `ROUNDS` moves.
     """
-    while True:
-        registered = versions.all_of(client, name)
-        best, holder = election.choose(registered), election.champion(registered)
+    for _ in range(ROUNDS):
+        registered = versions.all_of(name)
+        best, holder = choose(registered), current(registered)
         if best is None or best.is_champion:
-            return best
+            return registered
         _crown(client, registered, best, PUBLISH, _why(best, holder))
         print(f"{best.model}: version {best.number} is now {name}@{CHAMPION}", flush=True)
+    best, holder, last = choose(registered), current(registered), reigns(registered)[-1]
+    mover = f"`mnist {last.by}`" if last.version is holder else "a program other than `mnist`"
+    raise PipelineError(
+        f"{name}@{CHAMPION}: given to {best} {ROUNDS} times, and each time somebody moved it away, the last time "
+        f"{mover} to {holder or 'nobody'}; end that, then run `mnist publish` again"
+    )
 
 
 def _why(best: Version, holder: Version | None) -> str:
@@ -41,10 +106,9 @@ def _why(best: Version, holder: Version | None) -> str:
 
 def promote(name: str, number: int, reason: str, force: bool) -> Version:
     """Make a version champion by hand. Raises PipelineError when it may not be, or is worse and not forced."""
-    with existing() as client:
-        registered = versions.all_of(client, name)
-        chosen = versions.find(registered, name, number)
-        _check_promotion(chosen, election.champion(registered), force)
+    with existing() as client, store.lock():
+        chosen, registered = versions.numbered(name, number), versions.all_of(name)
+        _check_promotion(chosen, current(registered), force)
         _crown(client, registered, chosen, PROMOTE, reason)
     return chosen
 
@@ -68,10 +132,10 @@ def _check_promotion(chosen: Version, holder: Version | None, force: bool) -> No
 
 
 def rollback(name: str, reason: str) -> Version:
-    """Give the alias back to who bore it before; again, to the one before that. Raises PipelineError at the first."""
-    with existing() as client:
-        registered = versions.all_of(client, name)
-        before = election.predecessor(registered)
+    """Give the alias back to the champion before; again, to the one before that. Raises PipelineError at the first."""
+    with existing() as client, store.lock():
+        registered = versions.all_of(name)
+        before = predecessor(registered)
         if before is None:
             raise PipelineError(f"{name}: no champion before the present one is on record; see: mnist history")
         _crown(client, registered, before, ROLLBACK, reason)
@@ -80,10 +144,10 @@ def rollback(name: str, reason: str) -> Version:
 
 def _crown(client: MlflowClient, registered: list[Version], chosen: Version, by: str, reason: str) -> None:
     """Note the move on the version, then move the alias; killed in between, the next one does not note it twice."""
-    reigns = election.history(registered)
-    if not (by == PUBLISH and reigns and reigns[-1].version.number == chosen.number):
+    moves = reigns(registered)
+    if not (by == PUBLISH and moves and moves[-1].version.number == chosen.number):
         now = datetime.now(UTC)
-        since = max(now, reigns[-1].since + timedelta(microseconds=1)) if reigns else now
+        since = max(now, moves[-1].since + timedelta(microseconds=1)) if moves else now
         entry = {"by": by, "reason": reason, "highest": registered[-1].number}
         tag = f"{TAG}{since:%Y-%m-%dT%H:%M:%S.%fZ}"
         client.set_model_version_tag(chosen.name, str(chosen.number), tag, json.dumps(entry))

@@ -1,4 +1,4 @@
-"""A client of MLflow's store: reached in time, created whole, and errors in one line."""
+"""A client of MLflow's store: answers in time or not at all, a new database is made whole, errors fill one line."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,13 +7,10 @@ from pathlib import Path
 
 import mlflow
 import requests
-from filelock import FileLock
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError
 from mnist_pipeline.core.files import whole
 from mnist_pipeline.registry import store
@@ -22,34 +19,37 @@ SQLITE_SAYS = {"disk is full": FULL, "readonly database": PROTECTED}
 
 
 @contextmanager
-def connection() -> Iterator[MlflowClient]:
-    """A client of the store, alone on this machine: a fresh database does not bear two first users at once.
+def publisher() -> Iterator[MlflowClient]:
+    """A client for `publish`: makes a local store that does not exist yet, and is the only one on this machine.
 
     Raises PipelineError that names the address when the store can't be reached or answers with an error.
     """
-    database = store.database()
-    lock = paths.root() / paths.STORE / "lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with _errors_in_one_line(), FileLock(lock):
-        if database is not None and not database.exists():
+    with _errors_in_one_line(), store.lock():
+        database = store.database()
+        if database and not database.exists():
             _create_database(database)
-        yield _client()
+        with existing() as client:
+            yield client
 
 
 @contextmanager
-def onlooker() -> Iterator[MlflowClient]:
-    """The same of a store that exists, for one who only reads and must leave no file here, not even the lock."""
-    with _errors_in_one_line():
-        yield _client()
+def existing() -> Iterator[MlflowClient]:
+    """A client of a store that exists; MLflow's own functions ask that store, too. Creates no file.
 
-
-def _client() -> MlflowClient:
+    Raises PipelineError where nothing was ever published, and as `publisher` does.
+    """
+    if not store.exists():
+        raise PipelineError(
+            f"{store.database()}: no such store, so nothing is published here; run `make repro` or `mnist publish`, "
+            "or name another store in MLFLOW_TRACKING_URI"
+        )
     uri = store.address()
-    if uri.startswith(("http://", "https://")):
-        requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    return MlflowClient()
+    with _errors_in_one_line():
+        if uri.startswith(("http://", "https://")):
+            requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        yield MlflowClient()
 
 
 @contextmanager
@@ -66,15 +66,13 @@ def _errors_in_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def existing() -> Iterator[MlflowClient]:
-    """The same for commands that only look: raises PipelineError where nothing was ever published."""
-    if not store.exists():
-        raise PipelineError(
-            f"{store.database()}: no such store, so nothing is published here; run `make repro` or `mnist publish`, "
-            "or name another store in MLFLOW_TRACKING_URI"
-        )
-    with connection() as client:
-        yield client
+def tolerated(code: str) -> Iterator[None]:
+    """Go on after this error of MLflow's, as where somebody else was quicker: RESOURCE_ALREADY_EXISTS and the like."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != code:
+            raise
 
 
 def insist(write: Callable[..., object], *arguments: object, **named: object) -> None:
@@ -82,23 +80,17 @@ def insist(write: Callable[..., object], *arguments: object, **named: object) ->
 
     Its answer then is BAD_REQUEST with the database's words; the second time the row is there, and nothing is written.
     """
-    for pause in (0.05, 0.2, 0.8, None):
-        try:
+    for pause in (0.05, 0.2, 0.8):
+        with tolerated("BAD_REQUEST"):
             write(*arguments, **named)
             return
-        except MlflowException as error:
-            if pause is None or error.error_code != "BAD_REQUEST":
-                raise
-            time.sleep(pause)
-
-
-def artifacts(database: Path) -> str:
-    """The URI of the folder for artifacts: beside the database that names them."""
-    return (database.parent / "artifacts").as_uri()
+        time.sleep(pause)
+    write(*arguments, **named)
 
 
 def _create_database(database: Path) -> None:
-    """Make a fresh store beside its place and move it there: one killed while it makes its tables can't be mended."""
+    """Make a new database beside its place, then move it there: one that was killed on the way can't be mended."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # a second
+
     with whole(database) as part:
-        fresh = SqlAlchemyStore(store.sqlite(part), artifacts(database))
-        fresh.engine.dispose()
+        SqlAlchemyStore(store.sqlite(part), store.artifacts()).engine.dispose()

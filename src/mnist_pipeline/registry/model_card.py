@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from mnist_pipeline.core import tables
 from mnist_pipeline.training.manifest import Card
 
 LICENCES = {
@@ -61,6 +60,7 @@ Network `{network}` with {parameters:,} parameters; seed {seed}. All of it is in
 def write(title: str, name: str, description: str, card: Card, figures: dict[str, Any], confusion: pd.DataFrame) -> str:
     """The card as Markdown; `name` is that of the data, `figures` the metrics, `confusion` as in confusion.csv."""
     validation = figures.get("validation_accuracy")
+    table = confusion.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")
     return TEMPLATE.format(
         **figures,
         title=title,
@@ -68,16 +68,11 @@ def write(title: str, name: str, description: str, card: Card, figures: dict[str
         description=description,
         training_images=card.training_images,
         digests="\n".join(f"- `{file}` `{digest}`" for file, digest in card.data_sha256.items()),
-        validation=tables.ABSENT if validation is None else f"{validation:.2%}",
-        confusion=_table(confusion.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")),
+        validation=ABSENT if validation is None else f"{validation:.2%}",
+        confusion=table.rename("**{}**".format).to_markdown(),
         network=card.recipe.network,
         seed=card.seed,
         recipe="```json\n" + card.recipe.model_dump_json(indent=2, exclude_none=True) + "\n```",
         limits=LIMITS,
         licence=LICENCES.get(name, UNKNOWN_LICENCE),
     )
-
-
-def _table(counts: pd.DataFrame) -> str:
-    named = counts.rename(index="**{}**".format, columns=str)
-    return tables.markdown(named.reset_index(names="").to_dict("records"))

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from filelock import FileLock
+
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
@@ -20,7 +22,7 @@ def address() -> str:
 
 
 def sqlite(file: Path) -> str:
-    """The address of an SQLite database, also in a folder whose name holds what means something in an address."""
+    """The address of an SQLite database; `%` and `?` in a folder's name have a meaning in an address."""
     return SQLITE + str(file).replace("%", "%25").replace("?", "%3F")
 
 
@@ -31,10 +33,23 @@ def database() -> Path | None:
     return Path(unquote(address().removeprefix(SQLITE).partition("?")[0])).resolve()
 
 
+def artifacts() -> str | None:
+    """The URI of the folder for artifacts, beside the database; None for a server, which has a place of its own."""
+    file = database()
+    return None if file is None else (file.parent / "artifacts").as_uri()
+
+
 def exists() -> bool:
     """Whether there is a store to ask: a server, or a database that somebody published to."""
     file = database()
     return file is None or file.exists()
+
+
+def lock() -> FileLock:
+    """For writers, one at a time on this machine: a fresh SQLite database fails under two first users."""
+    file = paths.root() / paths.STORE / "lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(file)
 
 
 def shown(uri: str) -> str:
@@ -44,15 +59,10 @@ def shown(uri: str) -> str:
     return urlunsplit(bare) if "@" in parts.netloc or parts.query else uri
 
 
-def experiment() -> str | None:
-    """The name of the DVC experiment that runs this, if one does."""
-    return os.environ.get("DVC_EXP_NAME")
-
-
 def leave_receipt(contents: dict[str, str]) -> None:
     """Write the receipt, which DVC hashes, and beside it where it went, which depends on this machine."""
     write_json(paths.RECEIPT, contents)
-    write_json(paths.PUBLISHED_TO, {"address": shown(address()), "experiment": experiment()})
+    write_json(paths.PUBLISHED_TO, {"address": shown(address()), "experiment": os.environ.get("DVC_EXP_NAME")})
 
 
 def forget_stale_receipt() -> None:

@@ -1,0 +1,35 @@
+"""Of each content one version, one run and one model: what else there is was made by others at once, or half made.
+
+Several may publish to a server at the same time, and one may be killed. A request whose answer was lost is sent again
+and then executed twice.
+"""
+
+from mlflow.tracking import MlflowClient
+
+from mnist_pipeline.registry import versions
+from mnist_pipeline.registry.connection import tolerated
+from mnist_pipeline.registry.versions import Version
+
+GONE = "RESOURCE_DOES_NOT_EXIST"  # somebody else deleted it meanwhile
+
+
+def remove(client: MlflowClient, name: str, content: str) -> Version:
+    """Leave the lowest version of a content, which has to be there, with its run and its model; returns it.
+
+    Whoever is still writing to another run or model gets an error from MLflow then.
+    """
+    kept, *others = versions.all_of(name, content)
+    for duplicate in others:
+        with tolerated(GONE):
+            client.delete_model_version(name, str(duplicate.number))
+    experiment_id = client.get_run(kept.run_id).info.experiment_id
+    runs = client.search_runs([experiment_id], f"tags.content = '{content}'")
+    for run_id in {kept.run_id, *(run.info.run_id for run in runs)}:
+        for logged in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
+            if logged.model_id != kept.model_id:
+                with tolerated(GONE):
+                    client.delete_logged_model(logged.model_id)
+        if run_id != kept.run_id:
+            with tolerated(GONE):
+                client.delete_run(run_id)
+    return kept
