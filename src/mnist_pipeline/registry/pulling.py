@@ -1,4 +1,7 @@
-"""A registered model as a folder of files: with its signature, requirements, plain weights, and a card to read."""
+"""A registered model as a folder of files: with its signature, requirements, plain weights, and a card to read.
+
+`pull` and `results_of` are to be called inside a connection; `fetch` opens its own, since threads call it later.
+"""
 
 import io
 import tempfile
@@ -29,7 +32,10 @@ def results_of(version: Version) -> dict[str, str]:
 
 
 def fetch(version: Version, folder: Path) -> None:
-    """Bring the plain files of a version into `folder`: weights.safetensors, checked, and model.json."""
+    """Bring the plain files of a version into `folder`: weights.safetensors, checked, and model.json.
+
+    Raises PipelineError when the store can't be reached or the weights are not those that were registered.
+    """
     with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
         place = Path(download_artifacts(artifact_uri=f"{_uri(version)}/{PLAIN}", dst_path=temporary))
         _check(version, place / checkpoints.WEIGHTS)
