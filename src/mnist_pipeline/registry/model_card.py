@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from mnist_pipeline.core.tables import ABSENT
 from mnist_pipeline.training.manifest import Card
 
 LICENCES = {
