@@ -3,7 +3,8 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import chdir
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,8 @@ from filelock import FileLock
 
 from mnist_pipeline.core import params
 from mnist_pipeline.data import verification
-from tests import repository, synthetic
-from tests.repository import Repository
+from tests import golden, synthetic
+from tests.repository import Repository, create
 
 MODELS = {
     "plain": synthetic.recipe(epochs=2),
@@ -76,20 +77,47 @@ def server(published: Path) -> Iterator[str]:
         running.shutdown()
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker to need it makes for all; not to be written to."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = Path(f"{folder}.done")
+    with FileLock(f"{folder}.lock"):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data/idx` of the real MNIST, verified once for all workers; not to be written to."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        with chdir(folder):
+            golden.verify_real_mnist()
+
+    return once(tmp_path_factory, "mnist", make)
+
+
 @pytest.fixture(scope="session")
 def built(server: str, published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which `mnist repro` ran from nothing and everything was committed; built once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
-    with FileLock(f"{shared}.lock"):
-        if not (shared / "output.txt").exists():
-            data = synthetic.data_params(published, [f"{server}/broken", server, str(published)])
-            fresh = repository.create(shared, synthetic.params(data, models=MODELS))
-            output = fresh.run("mnist", "repro")
-            fresh.commit("Results")
-            (shared / ".git" / "info" / "exclude").write_text("output.txt\n", encoding="utf-8")
-            (shared / "output.txt").write_text(output, encoding="utf-8")
-    return shared
+    """A repository in which `mnist repro` ran from nothing and everything was committed; built once for all workers.
+
+    By the real programs: the only place, beside tests of other surroundings, where every stage starts as it does for a
+    user. In copies of it they are forks.
+    """
+
+    def make(folder: Path) -> None:
+        data = synthetic.data_params(published, [f"{server}/broken", server, str(published)])
+        repository = create(folder, synthetic.params(data, models=MODELS))
+        output = Repository(folder, real=True).run("mnist", "repro")
+        repository.commit("Results")
+        (folder / ".git" / "info" / "exclude").write_text("output.txt\n", encoding="utf-8")
+        (folder / "output.txt").write_text(output, encoding="utf-8")
+
+    return once(tmp_path_factory, "built", make)
 
 
 @pytest.fixture

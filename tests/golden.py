@@ -30,15 +30,14 @@ PIPELINES = (".", "studies/published")
 BATCHES = 50
 
 
-def real_training_set(settings: Params) -> dataset.Dataset:
-    """The real training set, verified into the working directory."""
-    verification.verify(settings.data, ROOT / "data" / "archive" / "mnist")
-    return dataset.training_set()
+def verify_real_mnist() -> None:
+    """Put `data/idx` of the real MNIST into the working directory."""
+    verification.verify(shipped()["."].data, ROOT / "data" / "archive" / "mnist")
 
 
-def first_losses(data: dataset.Dataset, settings: Params, model: str) -> list[float]:
-    """The losses of a recipe's first batches, as `train` sees them."""
-    recipe, device = settings.recipe(model), runtime.configure(settings.runtime)
+def first_losses(settings: Params, model: str) -> list[float]:
+    """The losses of a recipe's first batches, as `train` sees them, on what is in the working directory."""
+    recipe, device, data = settings.recipe(model), runtime.configure(settings.runtime), dataset.training_set()
     indices, _ = dataset.split(data.labels.numpy(), settings.split)
     started = loop.start(recipe, settings.seed, device)
     runtime.seed(settings.seed, epoch=1)
@@ -55,9 +54,9 @@ def main() -> None:
     losses = {}
     with tempfile.TemporaryDirectory() as temporary:
         os.chdir(temporary)
+        verify_real_mnist()
         for folder, settings in shipped().items():
-            data = real_training_set(settings)
-            losses[folder] = {model: first_losses(data, settings, model) for model in settings.models}
+            losses[folder] = {model: first_losses(settings, model) for model in settings.models}
         files.write_json(FILE, losses)
         os.chdir(Path(ROOT))
 

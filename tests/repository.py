@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import files
+from tests import forkserver
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = (
@@ -48,16 +50,32 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | identity | here | changes
 
 
+AT_FIRST = environment()
+
+
+@cache
+def forks() -> str:
+    """The folder of programs that start at once, as forks of this process's server; see tests.forkserver."""
+    return forkserver.start(AT_FIRST)
+
+
 @dataclass(frozen=True)
 class Repository:
-    """A folder with the project's code, its own params.yaml, and a git history."""
+    """A folder with the project's code, its own params.yaml, and a git history.
+
+    `real`: it runs the programs that users run; else `mnist`, `dvc` and the stages are forks, which start at once.
+    """
 
     path: Path
+    real: bool = False
 
     def run(self, *command: str, code: int = 0, **changes: str) -> str:
         """Run a command in the repository; returns what it printed. The exit code has to be as given."""
+        variables = environment(**changes)
+        if not self.real:
+            variables["PATH"] = f"{forks()}{os.pathsep}{variables['PATH']}"
         done = subprocess.run(
-            command, cwd=self.path, env=environment(**changes), capture_output=True, text=True, check=False, timeout=300
+            command, cwd=self.path, env=variables, capture_output=True, text=True, check=False, timeout=300
         )
         output = done.stdout + done.stderr
         assert done.returncode == code, f"{command} ended with {done.returncode}:\n{output}"

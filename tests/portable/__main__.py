@@ -117,7 +117,7 @@ def main(*options: str) -> int:
     models = QUICK if "--short" in options else list(golden.shipped()["."].models)
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
-        golden.real_training_set(golden.shipped()["."])
+        golden.verify_real_mnist()
         rows = rows_of(machines, models)
         os.chdir(ROOT)
     print(tables.markdown([cells(found) for found in rows]))

@@ -1,0 +1,154 @@
+"""Forks programs from a process in which everything heavy is loaded; `client.py` asks for them. Linux only.
+
+Prints the folder of its programs and serves until its standard input ends. Libraries may have read the environment when
+they were imported, so a client must have the same one, but for variables that are read at each use; any other client is
+told to start the real program. A fork takes the project's own code from its repository: nothing of it is loaded here.
+"""
+
+import ast
+import atexit
+import gc
+import importlib
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+CLIENT, ROOT = Path(__file__).with_name("client.py"), Path(__file__).parents[2]
+PROGRAMS = ("mnist", "dvc", "python3", "python")
+LIBRARIES = (
+    "dvc.cli",
+    "dvc.repo.reproduce",
+    "matplotlib.figure",
+    "mlflow.pyfunc",
+    "pandas",
+    "pydantic",
+    "safetensors.torch",
+    "torch",
+)
+READ_AT_USE = ("DVC_", "GIT_", "MLFLOW_"), ("PATH", "PYTHONPATH", "TMPDIR", "COLUMNS", "PWD", "OLDPWD", "SHLVL", "_")
+
+
+class Request:
+    """What a client asks for: a script with arguments, its folder, umask, environment and three streams."""
+
+    def __init__(self, client: socket.socket) -> None:
+        size, self.streams, *_ = socket.recv_fds(client, 4, 3)
+        content = client.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
+        self.command, self.folder, self.umask, self.environment = ast.literal_eval(content.decode())
+
+    def run(self) -> None:
+        """Be the process that the client asked for."""
+        for number, stream in enumerate(self.streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        os.chdir(self.folder)
+        os.umask(self.umask)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        places = [str(Path(self.command[0]).parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        sys.path[:0] = map(os.path.abspath, places)
+        sys.argv = list(self.command)
+        tempfile.tempdir = None  # to be found anew
+        sys.modules["numpy"].random.seed()  # Python's own generator is seeded anew by the fork
+        try:
+            runpy.run_path(self.command[0], run_name="__main__")
+        except SystemExit as ended:
+            end(ended.code)
+        end(None)
+
+
+def end(code: object) -> None:
+    """What Python does at the end of a process, short of taking apart the many objects shared with the server."""
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 0xFF)
+
+
+def load() -> None:
+    """Import the libraries, with the switches that this project sets for MLflow."""
+    del sys.path[0]  # this folder
+    before = dict(os.environ)
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of Arrow, which pandas loads
+    runpy.run_path(str(ROOT / "src/mnist_pipeline/registry/__init__.py"))
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    os.environ.clear()
+    os.environ.update(before)
+    assert not [name for name in sys.modules if name.startswith("mnist_pipeline")]
+    assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork has only one of the threads"
+    gc.collect()
+    gc.freeze()
+
+
+def serve(folder: Path) -> Request:
+    """Fork for each client. Returns only in the fork that is to run what was asked for."""
+    fixed = _fixed(os.environ)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen()
+        print(folder, flush=True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # where it is ignored, it is not passed on
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch
+        while True:
+            if sys.stdin in select.select([sys.stdin, listener], [], [])[0]:
+                shutil.rmtree(folder)
+                os.killpg(0, signal.SIGKILL)  # this process and all its forks
+            client, _ = listener.accept()
+            with client:
+                if os.fork() == 0:
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    listener.close()
+                    request = Request(client)
+                    if _fixed(request.environment) != fixed:
+                        os._exit(0)
+                    pid = os.fork()
+                    if pid == 0:
+                        return request
+                    watch(client, pid)
+
+
+def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that have to be the server's."""
+    prefixes, names = READ_AT_USE
+    return {name: value for name, value in environment.items() if not name.startswith(prefixes) and name not in names}
+
+
+def watch(client: socket.socket, pid: int) -> None:
+    """Be the parent of a fork: pass on the signals that the client gets, and tell it how the fork ended."""
+    ended = os.pidfd_open(pid)
+    while ended not in select.select([client.fileno(), ended], [], [])[0]:
+        try:
+            os.kill(pid, client.recv(1)[0])
+        except (ConnectionError, IndexError):  # the client was killed
+            os.kill(pid, signal.SIGKILL)
+            os._exit(1)
+    client.sendall(b"%d" % os.waitpid(pid, 0)[1])
+    os._exit(0)
+
+
+def install() -> Path:
+    """A folder with the client under the name of each program."""
+    folder = Path(tempfile.mkdtemp(prefix="forkserver-"))
+    for name in PROGRAMS:
+        program = folder / name
+        program.write_text(f"#!{sys.executable} -IS\n{CLIENT.read_text(encoding='utf-8')}", encoding="utf-8")
+        program.chmod(0o755)
+    return folder
+
+
+if __name__ == "__main__":
+    load()
+    serve(install()).run()
