@@ -1,6 +1,5 @@
 """What starts as a fork is a process like any other; what other surroundings could change starts afresh."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import Repository, environment, forks
+from tests.arithmetic.test_portable import needs_avx2
+from tests.repository import Repository, quick_environment
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forks are served on Linux alone")
+pytestmark = needs_avx2  # else the real programs are run
 SCRIPT = """
 import json, os, sys, helper
 import numpy
@@ -31,11 +31,6 @@ def _script(folder: Path, content: str) -> Path:
     return path
 
 
-def _variables(**changes: str) -> dict[str, str]:
-    variables = environment(**changes)
-    return variables | {"PATH": f"{forks()}{os.pathsep}{variables['PATH']}"}
-
-
 def test_a_fork_has_what_a_fresh_process_has(tmp_path: Path) -> None:
     """And draws other random numbers than the fork before it."""
     (tmp_path / "inner").mkdir()
@@ -45,7 +40,7 @@ def test_a_fork_has_what_a_fresh_process_has(tmp_path: Path) -> None:
         subprocess.run(
             [program, "inner/script.py", "é", "-c"],
             cwd=tmp_path,
-            env=_variables(DVC_STAGE="here"),
+            env=quick_environment(DVC_STAGE="here"),
             input="to be read",
             capture_output=True,
             text=True,
@@ -75,7 +70,7 @@ def test_it_ends_as_the_fork_ends(tmp_path: Path, content: str, code: int) -> No
 @pytest.mark.parametrize("changes", [{}, {"TZ": "XXX-12:45"}, {"OMP_NUM_THREADS": "2"}, {"LC_ALL": "C"}])
 def test_in_other_surroundings_it_starts_afresh(tmp_path: Path, changes: dict[str, str]) -> None:
     command = ["python3", str(_script(tmp_path, LOADED))]
-    assert subprocess.run(command, env=_variables(**changes), check=False).returncode == (not changes)
+    assert subprocess.run(command, env=quick_environment(**changes), check=False).returncode == (not changes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -83,7 +78,7 @@ def test_a_signal_reaches_the_fork(tmp_path: Path, number: signal.Signals) -> No
     command = ["python3", str(_script(tmp_path, WAITING))]
     with subprocess.Popen(
         command,
-        env=_variables(),
+        env=quick_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -185,7 +185,7 @@ def read_only(project: Repository) -> Iterator[Repository]:
     folders = [project.path, project.path / ".dvc"]
     for one in folders:
         one.chmod(0o555)
-    yield project
+    yield Repository(project.path, real=True)
     for one in folders:
         one.chmod(0o755)
 
@@ -198,7 +198,7 @@ def test_in_a_read_only_folder_it_says_so(read_only: Repository) -> None:
 
 def test_where_all_is_well_nothing_is_to_be_mended(project: Repository) -> None:
     (project.path / "requirements.lock").write_text(f"numpy=={version('numpy')}\n", "utf-8")
-    output = project.run("mnist", "doctor")
+    output = Repository(project.path, real=True).run("mnist", "doctor")
     assert output.splitlines()[-1] == "nothing to mend"
     assert "note  source http://127.0.0.1" in output
     assert "ok    data: data/idx/ as in dvc.lock" in output

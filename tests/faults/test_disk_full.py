@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults import disks, whole
 from tests.faults.conftest import Write
-from tests.repository import Repository, environment
+from tests.repository import Repository, quick_environment
 
 pytestmark = pytest.mark.faults
 MEBIBYTES = 48
@@ -104,7 +104,7 @@ def _repro(place: Repository, stage: str, built: Path) -> "subprocess.CompletedP
     """Run the stage; unless it is `publish` itself, everything is published already, to the store of `built`."""
     store = {} if stage == "publish" else {"MLFLOW_TRACKING_URI": f"sqlite:///{built}/.mlflow/mlflow.db"}
     return subprocess.run(
-        ["mnist", "repro"], cwd=place.path, env=environment(**store), capture_output=True, text=True, check=False
+        ["mnist", "repro"], cwd=place.path, env=quick_environment(**store), capture_output=True, text=True, check=False
     )
 
 

@@ -15,7 +15,7 @@ from mnist_pipeline.core import files
 from tests.faults import failing, whole
 from tests.faults.conftest import Write
 from tests.faults.tracking import Server
-from tests.repository import Repository, environment
+from tests.repository import Repository, quick_environment
 from tests.server import held
 
 pytestmark = pytest.mark.faults
@@ -65,7 +65,7 @@ def _start(place: Repository, **changes: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         PUBLISH,
         cwd=place.path,
-        env=environment(**changes),
+        env=quick_environment(**changes),  # so that a random moment falls into its work, and not into imports
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

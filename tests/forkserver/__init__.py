@@ -5,11 +5,13 @@ start as a user starts it (in other surroundings, to be killed, or to prove the 
 """
 
 import atexit
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from mnist_pipeline.arithmetic import portable
+from mnist_pipeline.core.params import Runtime
 
 SERVER = Path(__file__).with_name("server.py")
 
@@ -17,9 +19,10 @@ SERVER = Path(__file__).with_name("server.py")
 def start(environment: Mapping[str, str]) -> str:
     """Start a server that ends with this process; returns the folder of its programs, for the head of a PATH.
 
-    That is the folder of the real ones where there is no Linux.
+    That is the folder of the real ones where portable arithmetic can't be had: it sets the libraries to one thread, and
+    a fork has only one of its parent's.
     """
-    if not hasattr(os, "pidfd_open"):
+    if portable.obstacle(Runtime(device="cpu", threads=1)) is not None:
         return str(Path(sys.executable).parent)
     kept = {name: value for name, value in environment.items() if name != "PYTHONPATH"}  # each client brings its own
     command = [sys.executable, str(SERVER)]

@@ -23,16 +23,13 @@ from pathlib import Path
 
 CLIENT, ROOT = Path(__file__).with_name("client.py"), Path(__file__).parents[2]
 PROGRAMS = ("mnist", "dvc", "python3", "python")
-LIBRARIES = (
-    "dvc.cli",
-    "dvc.repo.reproduce",
-    "matplotlib.figure",
-    "mlflow.pyfunc",
-    "pandas",
-    "pydantic",
-    "safetensors.torch",
-    "torch",
-)
+LIBRARIES = """
+    alembic.command dvc.cli.parser dvc.data_cloud dvc.lock dvc.repo.index dvc.repo.reproduce dvc.utils.strictyaml
+    dvc_data.index dvc_render.vega git matplotlib.backends.backend_agg matplotlib.figure mlflow.pytorch
+    mlflow.store.model_registry.sqlalchemy_store mlflow.store.tracking.sqlalchemy_store networkx PIL.PngImagePlugin
+    ruamel.yaml safetensors.torch scmrepo.git tabulate torch._dynamo torch._export.non_strict_utils torch.export
+    typer.main
+""".split()  # what commands and stages were seen to import most
 READ_AT_USE = ("DVC_", "GIT_", "MLFLOW_"), ("PATH", "PYTHONPATH", "TMPDIR", "COLUMNS", "PWD", "OLDPWD", "SHLVL", "_")
 
 

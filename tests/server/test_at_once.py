@@ -1,6 +1,5 @@
 """Two repositories publish to one server at the same time: nothing is lost or twice, and the best is champion."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def _interleave(server: TrackingServer, places: tuple[Repository, Repository], f
     """Publish from two repositories, each in its way to meet the other."""
     meeting = places[0].path / ".mlflow" / "meeting"
     meeting.mkdir(parents=True)
-    script = [sys.executable, "-W", "ignore", str(INTERLEAVING), str(meeting)]
+    script = ["python3", str(INTERLEAVING), str(meeting)]
     how = [[*script, "first", "second", first], [*script, "second", "first", second]]
     _publish(server, dict(zip(places, how, strict=True)))
 
