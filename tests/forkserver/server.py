@@ -29,7 +29,7 @@ LIBRARIES = """
     mlflow.store.model_registry.sqlalchemy_store mlflow.store.tracking.sqlalchemy_store networkx PIL.PngImagePlugin
     ruamel.yaml safetensors.torch scmrepo.git tabulate torch._dynamo torch._export.non_strict_utils torch.export
     typer.main
-""".split()  # what commands and stages were seen to import most
+"""  # what commands and stages were seen to import
 READ_AT_USE = ("DVC_", "GIT_", "MLFLOW_"), ("PATH", "PYTHONPATH", "TMPDIR", "COLUMNS", "PWD", "OLDPWD", "SHLVL", "_")
 
 
@@ -80,7 +80,7 @@ def load() -> None:
     before = dict(os.environ)
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of Arrow, which pandas loads
     runpy.run_path(str(ROOT / "src/mnist_pipeline/registry/__init__.py"))
-    for name in LIBRARIES:
+    for name in LIBRARIES.split():
         importlib.import_module(name)
     os.environ.clear()
     os.environ.update(before)
