@@ -38,14 +38,14 @@ def test_first_losses_are_the_golden_ones(
 
 @pytest.mark.parametrize("network", ["mlp_28", "cnn_separable", "cnn_5x5"])
 def test_two_processes_in_two_folders_write_the_same_bytes(workspace: Path, published: Path, network: str) -> None:
-    """The second one with another thread setting in its environment, which must not matter."""
+    """The second one started as a user starts it, and with another thread setting, which must not matter."""
     augmented = synthetic.recipe(network=network, epochs=2, augmentation={"rotation": 10.0, "translation": 0.1})
     settings = synthetic.params(synthetic.data_params(published, ["nowhere"]), models={"small": augmented})
     YAML().dump(settings, workspace / "params.yaml")
     other = Path(shutil.copytree(workspace, workspace / "other"))
-    for folder, threads in ((workspace, "1"), (other, "2")):
-        command = [sys.executable, str(ROOT / "stages" / "train.py"), "small"]
-        subprocess.run(command, cwd=folder, env=environment(OMP_NUM_THREADS=threads), check=True, capture_output=True)
+    train = ("python3", str(ROOT / "stages" / "train.py"), "small")
+    Repository(workspace).run(*train)
+    Repository(other, real=True).run(*train, OMP_NUM_THREADS="2")
     written = [path.relative_to(other) for part in ("models", "results") for path in (other / part).rglob("*.*")]
     assert len(written) == 5
     assert all((workspace / path).read_bytes() == (other / path).read_bytes() for path in written)

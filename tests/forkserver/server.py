@@ -9,6 +9,7 @@ import ast
 import atexit
 import gc
 import importlib
+import logging
 import os
 import runpy
 import select
@@ -82,6 +83,7 @@ def load() -> None:
     runpy.run_path(str(ROOT / "src/mnist_pipeline/registry/__init__.py"))
     for name in LIBRARIES.split():
         importlib.import_module(name)
+    logging.getLogger().handlers.clear()  # mlflow.pytorch leaves one there, which would say what DVC says once more
     os.environ.clear()
     os.environ.update(before)
     assert not [name for name in sys.modules if name.startswith("mnist_pipeline")]
