@@ -12,14 +12,14 @@ from mnist_pipeline.training import checkpoints, evaluation, history
 def main(model: str) -> None:
     settings = params.load()
     device = runtime.configure(settings.runtime)
-    network, card = checkpoints.load(paths.model(model))
+    network, manifest = checkpoints.load(paths.model(model))
     training, test = dataset.training_set(), dataset.test_set()
     _, validation = dataset.split(training.labels.numpy(), settings.split)
     network.to(device)
-    scaling = card.recipe.scaling
+    scaling = manifest.recipe.scaling
     on_test = evaluation.predict(network, test, test.all(), scaling)
     on_validation = evaluation.predict(network, training, validation, scaling) if len(validation) else None
-    files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, card.parameters))
+    files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, manifest.parameters))
     predictions.write(model, on_test, test.pixels.numpy(), history.read(paths.history(model)), paths.test(model))
 
 

@@ -55,12 +55,12 @@ def _measure(model: str) -> dict[str, Any]:
             f"{timing}: says nothing of these weights, since they were not trained here; train them with: "
             f"dvc repro --force --single-item train@{model}"
         )
-    network, card = checkpoints.load(paths.model(model))
+    network, manifest = checkpoints.load(paths.model(model))
     test = dataset.test_set()
     seconds = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        evaluation.predict(network, test, test.all(), card.recipe.scaling)
+        evaluation.predict(network, test, test.all(), manifest.recipe.scaling)
         seconds.append(time.perf_counter() - began)
     return {
         "weights_sha256": weights,

@@ -14,7 +14,7 @@ from mnist_pipeline.data.dataset import Dataset
 from mnist_pipeline.data.idx import Bytes
 from mnist_pipeline.training import checkpoints, loop
 from mnist_pipeline.training.loop import Training
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 
 FILES = {
     "training_images": "train-images-idx3-ubyte.gz",
@@ -93,10 +93,10 @@ def checked_recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(recipe(**changes))
 
 
-def card(trained: Recipe) -> Card:
-    """The card of a model that this recipe trained, its digests made up."""
+def manifest(trained: Recipe) -> Manifest:
+    """The manifest of a model that this recipe trained, its digests made up."""
     digest = "0" * 64
-    return Card(
+    return Manifest(
         model="small",
         recipe=trained,
         seed=1,
@@ -114,7 +114,7 @@ def train(folder: Path, count: int = 300, **changes: Any) -> Training:
     """Train on so many images and save the model to `folder`."""
     spec, data = checked_recipe(**changes), dataset(count)
     trained = loop.fit(loop.start(spec, seed=1, device=torch.device("cpu")), (data, data.all()), {})
-    checkpoints.save(folder, trained.network, trained.optimizer, card(spec))
+    checkpoints.save(folder, trained.network, trained.optimizer, manifest(spec))
     return trained
 
 

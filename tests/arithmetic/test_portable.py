@@ -105,8 +105,8 @@ def test_a_model_of_another_arithmetic_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: str, asked: Runtime, same: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_json(paths.card("small"), {"arithmetic": trained})
+    write_json(paths.manifest("small"), {"arithmetic": trained})
     assert portable.is_that_of("small", asked) is same
     assert portable.is_that_of("small", asked, tmp_path) is same
-    write_json(paths.card("small"), {})  # as before there was a choice
+    write_json(paths.manifest("small"), {})  # as before there was a choice
     assert portable.is_that_of("small", asked)

@@ -118,7 +118,7 @@ def test_a_clone_uses_its_own_code(project: Repository, tmp_path: Path) -> None:
 def test_a_model_trained_on_validation_images_is_no_candidate(
     project: Repository, saw_validation_images: bool, champion: str
 ) -> None:
-    """The weak model is given the highest validation accuracy; it wins unless its card says what it was trained on."""
+    """The weak model gets the highest validation accuracy; unless its manifest says what it was trained on, it wins."""
     project.edit("metrics/models/weak.json", validation_accuracy=1.0)
     project.edit("metrics/models/plain.json", validation_accuracy=0.9)
     if saw_validation_images:

@@ -49,5 +49,5 @@ def expected(*repositories: Repository) -> dict[str, tuple[float, int]]:
 
 def _rank(repository: Repository, model: str) -> tuple[float, int]:
     figures = files.read_json(repository.path / f"metrics/models/{model}.json")
-    card = files.read_json(repository.path / f"models/{model}/model.json")
-    return figures["validation_accuracy"], -card["parameters"]
+    manifest = files.read_json(repository.path / f"models/{model}/model.json")
+    return figures["validation_accuracy"], -manifest["parameters"]

@@ -31,8 +31,8 @@ RECIPES: list[dict[str, Any]] = [
 def test_training_goes_on_from_a_saved_model_as_if_it_had_not_stopped(changes: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "small"
     trained = synthetic.train(folder, **changes)
-    network, card = checkpoints.load(folder)
-    resumed = Training(network, optimizers.build(network, card.recipe.optimizer), card.recipe, seed=1)
+    network, manifest = checkpoints.load(folder)
+    resumed = Training(network, optimizers.build(network, manifest.recipe.optimizer), manifest.recipe, seed=1)
     checkpoints.load_optimizer(folder, resumed.optimizer)
     images, labels = synthetic.dataset(40, seed=9).batch(torch.arange(40))
     for one in (trained, resumed):
@@ -46,8 +46,8 @@ def test_training_goes_on_from_a_saved_model_as_if_it_had_not_stopped(changes: d
 
 def test_a_model_comes_back_with_its_card_on_the_cpu_and_in_eval_mode(tmp_path: Path) -> None:
     synthetic.train(tmp_path / "small", network="cnn_avgpool")
-    network, card = checkpoints.load(tmp_path / "small")
-    assert card == synthetic.card(synthetic.checked_recipe(network="cnn_avgpool"))
+    network, manifest = checkpoints.load(tmp_path / "small")
+    assert manifest == synthetic.manifest(synthetic.checked_recipe(network="cnn_avgpool"))
     assert not network.training
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
 
@@ -66,7 +66,7 @@ def test_saving_replaces_all_of_an_older_model(tmp_path: Path) -> None:
     (tmp_path / "small" / "left").touch()
     synthetic.train(tmp_path / "small")
     assert sorted(path.name for path in (tmp_path / "small").iterdir()) == FILES
-    assert checkpoints.load_card(tmp_path / "small").recipe.network == "mlp_28"
+    assert checkpoints.load_manifest(tmp_path / "small").recipe.network == "mlp_28"
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
@@ -81,7 +81,7 @@ def test_a_model_that_cannot_be_written_whole_is_not_there(older: bool, tmp_path
     optimizer = optimizers.build(network, spec.optimizer)
     optimizer.param_groups[0]["lr"] = object()  # which JSON can't hold: the weights are written by then
     with pytest.raises(TypeError):
-        checkpoints.save(folder, network, optimizer, synthetic.card(spec))
+        checkpoints.save(folder, network, optimizer, synthetic.manifest(spec))
     assert {path.name: path.read_bytes() for path in folder.glob("*")} == before
     assert folder.exists() == older
 
@@ -115,26 +115,35 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda card: card | {"colour": 1}, "not the card of a model: colour: Extra inputs are not permitted"),
-        (lambda card: {**card, "seed": "1"}, "not the card of a model: seed: Input should be a valid integer"),
-        (lambda card: card | {"model": "a/b"}, "not the card of a model: model: String should match pattern"),
-        (lambda _: [], "not the card of a model: .*should be an object"),
+        (
+            lambda content: content | {"colour": 1},
+            "not the manifest of a model: colour: Extra inputs are not permitted",
+        ),
+        (
+            lambda content: {**content, "seed": "1"},
+            "not the manifest of a model: seed: Input should be a valid integer",
+        ),
+        (
+            lambda content: content | {"model": "a/b"},
+            "not the manifest of a model: model: String should match pattern",
+        ),
+        (lambda _: [], "not the manifest of a model: .*should be an object"),
     ],
 )
 def test_a_card_that_is_not_ours_is_refused(change: Any, message: str, tmp_path: Path) -> None:
     synthetic.train(tmp_path)
-    path = tmp_path / checkpoints.CARD
+    path = tmp_path / checkpoints.MANIFEST
     path.write_text(json.dumps(change(json.loads(path.read_text("utf-8")))), "utf-8")
     with pytest.raises(PipelineError, match=message) as raised:
-        checkpoints.load_card(tmp_path)
+        checkpoints.load_manifest(tmp_path)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
 def test_a_card_that_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / checkpoints.CARD).write_bytes(content)
-    with pytest.raises(PipelineError, match=r"model\.json: not the card of a model: "):
-        checkpoints.load_card(tmp_path)
+    (tmp_path / checkpoints.MANIFEST).write_bytes(content)
+    with pytest.raises(PipelineError, match=r"model\.json: not the manifest of a model: "):
+        checkpoints.load_manifest(tmp_path)
 
 
 def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The card of a model: digests of the data, the recipe and the images that it was trained on."""
+"""The manifest of a model: digests of the data, the recipe and the images that it was trained on."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.params import Params
 from mnist_pipeline.data import dataset
 from mnist_pipeline.training import manifest
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 from tests import synthetic
 
 
@@ -30,8 +30,8 @@ def test_the_card_says_what_the_model_was_made_of(workspace: Path, settings: Par
 
 
 def test_a_card_comes_back_from_json() -> None:
-    made = synthetic.card(synthetic.checked_recipe(augmentation={"rotation": 5.0}, options={"hidden": 30}))
-    assert Card.model_validate_json(made.model_dump_json()) == made
+    made = synthetic.manifest(synthetic.checked_recipe(augmentation={"rotation": 5.0}, options={"hidden": 30}))
+    assert Manifest.model_validate_json(made.model_dump_json()) == made
 
 
 def test_defaults_that_are_spelled_out_make_no_other_recipe() -> None:

@@ -11,8 +11,8 @@ from tests import synthetic
 
 def test_the_classifier_scales_as_training_did(tmp_path: Path) -> None:
     synthetic.train(tmp_path / "small", epochs=4)
-    network, card = checkpoints.load(tmp_path / "small")
+    network, manifest = checkpoints.load(tmp_path / "small")
     images, _ = synthetic.dataset(5).batch(torch.arange(5))
     with torch.inference_mode():
-        expected = network(dataset.scale(images, card.recipe.scaling)).softmax(dim=1)
+        expected = network(dataset.scale(images, manifest.recipe.scaling)).softmax(dim=1)
         assert torch.equal(predictor.load(tmp_path / "small")(images), expected)

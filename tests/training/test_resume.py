@@ -21,7 +21,7 @@ from mnist_pipeline.core import params, paths
 from mnist_pipeline.data.dataset import Dataset
 from mnist_pipeline.training import checkpoints, loop, resume
 from mnist_pipeline.training.loop import Training
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 from tests import synthetic
 from tests.repository import ROOT, environment
 
@@ -39,8 +39,8 @@ class KilledError(Exception):
     """Stands for a power failure: nothing that comes after it happens."""
 
 
-def fresh(card: Card) -> Training:
-    return loop.start(card.recipe, card.seed, CPU)
+def fresh(manifest: Manifest) -> Training:
+    return loop.start(manifest.recipe, manifest.seed, CPU)
 
 
 def fit(trained: Training, data: Dataset, state: resume.State, last: int) -> None:
@@ -61,25 +61,25 @@ def tensors(trained: Training) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("changes", RECIPES)
 def test_it_goes_on_to_the_same_bits(changes: dict[str, Any], workspace: Path) -> None:
-    card, data = synthetic.card(synthetic.checked_recipe(**{"epochs": 4, **changes})), synthetic.dataset(250)
-    undisturbed = fresh(card)
-    fit(undisturbed, data, resume.State(card), last=99)
-    resume.State(card).remove()
+    manifest, data = synthetic.manifest(synthetic.checked_recipe(**{"epochs": 4, **changes})), synthetic.dataset(250)
+    undisturbed = fresh(manifest)
+    fit(undisturbed, data, resume.State(manifest), last=99)
+    resume.State(manifest).remove()
     for last in (1, 2):
-        killed = fresh(card)
-        resume.State(card).restore(killed)
+        killed = fresh(manifest)
+        resume.State(manifest).restore(killed)
         with pytest.raises(KilledError):
-            fit(killed, data, resume.State(card), last)
+            fit(killed, data, resume.State(manifest), last)
         assert killed.epoch == last
-    finished = fresh(card)
-    resume.State(card).restore(finished)
+    finished = fresh(manifest)
+    resume.State(manifest).restore(finished)
     assert finished.epoch == 2
-    fit(finished, data, resume.State(card), last=99)
+    fit(finished, data, resume.State(manifest), last=99)
     assert finished.history == undisturbed.history
     found, expected = tensors(finished), tensors(undisturbed)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert workspace / paths.RESUME in resume.State(card).path.parents
+    assert workspace / paths.RESUME in resume.State(manifest).path.parents
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -94,13 +94,13 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 def test_a_damaged_state_is_refused_in_one_line_and_deleted(
     damage: str, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    card = synthetic.card(synthetic.checked_recipe(epochs=2))
-    state = resume.State(card)
+    manifest = synthetic.manifest(synthetic.checked_recipe(epochs=2))
+    state = resume.State(manifest)
     with pytest.raises(KilledError):
-        fit(fresh(card), synthetic.dataset(250), state, last=1)
+        fit(fresh(manifest), synthetic.dataset(250), state, last=1)
     assert list(workspace.glob(".resume/*/*")) == [state.path]
     state.path.write_bytes(DAMAGES[damage](state.path.read_bytes()))
-    started = fresh(card)
+    started = fresh(manifest)
     state.restore(started)
     assert capsys.readouterr().err == f"{state.path}: damaged and deleted; small is trained from its start\n"
     assert started.epoch == 0
@@ -108,9 +108,9 @@ def test_a_damaged_state_is_refused_in_one_line_and_deleted(
 
 
 def test_nothing_that_decides_the_bits_shares_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = synthetic.card(synthetic.checked_recipe())
+    manifest = synthetic.manifest(synthetic.checked_recipe())
     others = [
-        card.model_copy(update=change)
+        manifest.model_copy(update=change)
         for change in (
             {"seed": 2},
             {"recipe": synthetic.checked_recipe(batch=32)},
@@ -120,10 +120,10 @@ def test_nothing_that_decides_the_bits_shares_a_key(monkeypatch: pytest.MonkeyPa
             {"training_images_sha256": "1" * 64},
         )
     ]
-    keys = [resume.key(one) for one in (card, *others)]
-    assert resume.key(card) == keys[0]
+    keys = [resume.key(one) for one in (manifest, *others)]
+    assert resume.key(manifest) == keys[0]
     monkeypatch.setattr(machine, "describe", lambda: {"processor": "another"})
-    keys.append(resume.key(card))
+    keys.append(resume.key(manifest))
     assert len(set(keys)) == len(others) + 2
 
 
@@ -134,7 +134,7 @@ def test_other_code_has_another_key(tmp_path: Path) -> None:
         "from mnist_pipeline.training import resume\n"
         "from tests import synthetic\n"
         "networks.build('mlp_28')\n"
-        "print(resume.key(synthetic.card(synthetic.checked_recipe())))"
+        "print(resume.key(synthetic.manifest(synthetic.checked_recipe())))"
     )
     copies = [copy_code(tmp_path / name) for name in ("same", "used", "unused")]
     for network, folder in (("mlp_28", copies[1]), ("convnet", copies[2])):
@@ -230,11 +230,11 @@ def reached(folder: Path) -> int:
 
 
 def test_what_a_kill_left_half_written_is_not_taken_for_a_state(workspace: Path) -> None:
-    card = synthetic.card(synthetic.checked_recipe(epochs=2))
-    state = resume.State(card)
+    manifest = synthetic.manifest(synthetic.checked_recipe(epochs=2))
+    state = resume.State(manifest)
     state.folder.mkdir(parents=True)
     (state.folder / f"state.{os.getpid()}.part").write_bytes(b"half")
-    started = fresh(card)
+    started = fresh(manifest)
     state.restore(started)
     assert started.epoch == 0
     state.remove()

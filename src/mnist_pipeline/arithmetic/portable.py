@@ -85,7 +85,7 @@ def notice(runtime: Runtime) -> str:
 
 def is_that_of(model: str, runtime: Runtime, folder: Path = Path()) -> bool:
     """Whether a model of the pipeline in this folder was trained in the arithmetic that this machine would use."""
-    trained = read_json(folder / paths.card(model)).get("arithmetic", "native")
+    trained = read_json(folder / paths.manifest(model)).get("arithmetic", "native")
     return bool((trained == "native") == (expected(runtime) == "native"))
 
 

@@ -21,7 +21,7 @@ BEST = SUMMARY / "best.json"
 CURVES = SUMMARY / "curves.csv"
 COMPARISON = SUMMARY / "comparison.png"
 MODELS = Path("models")
-CARD = "model.json"
+MANIFEST = "model.json"
 TRAIN = Path("results/train")
 TEST = Path("results/test")
 STORE = Path(".mlflow")
@@ -49,9 +49,9 @@ def model(name: str) -> Path:
     return MODELS / name
 
 
-def card(name: str) -> Path:
+def manifest(name: str) -> Path:
     """What a model is and what it was trained on."""
-    return model(name) / CARD
+    return model(name) / MANIFEST
 
 
 def history(name: str) -> Path:

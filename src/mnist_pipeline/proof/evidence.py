@@ -130,8 +130,12 @@ def _excuse(revision: Revision, folder: Path) -> str | None:
         runtime = Runtime.model_validate(given)
     except ValidationError as error:
         raise PipelineError(f"{revision}: {paths.PARAMS}: runtime: {yaml_reader.explain(error, given, ())}") from None
-    cards = [folder / paths.card(model) for model in revision.models]
-    trained = {card.parent.name: read_json(card).get("arithmetic", "native") for card in cards if card.exists()}
+    manifests = [folder / paths.manifest(model) for model in revision.models]
+    trained = {
+        manifest.parent.name: read_json(manifest).get("arithmetic", "native")
+        for manifest in manifests
+        if manifest.exists()
+    }
     others = [f"{model} is {how}" for model, how in trained.items() if how != "portable"]
     if portable.expected(runtime) == "portable" and not others:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from mnist_pipeline.core.tables import ABSENT
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 
 LICENCES = {
     "mnist": "The weights are derived from MNIST: Yann LeCun and Corinna Cortes hold its copyright and make it "
@@ -58,7 +58,9 @@ Network `{network}` with {parameters:,} parameters; seed {seed}. All of it is in
 """
 
 
-def write(title: str, name: str, description: str, card: Card, figures: dict[str, Any], confusion: pd.DataFrame) -> str:
+def write(
+    title: str, name: str, description: str, manifest: Manifest, figures: dict[str, Any], confusion: pd.DataFrame
+) -> str:
     """The card as Markdown; `name` is that of the data, `figures` the metrics, `confusion` as in confusion.csv."""
     validation = figures.get("validation_accuracy")
     table = confusion.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")
@@ -67,13 +69,13 @@ def write(title: str, name: str, description: str, card: Card, figures: dict[str
         title=title,
         name=name,
         description=description,
-        training_images=card.training_images,
-        digests="\n".join(f"- `{file}` `{digest}`" for file, digest in card.data_sha256.items()),
+        training_images=manifest.training_images,
+        digests="\n".join(f"- `{file}` `{digest}`" for file, digest in manifest.data_sha256.items()),
         validation=ABSENT if validation is None else f"{validation:.2%}",
         confusion=table.rename("**{}**".format).to_markdown(),
-        network=card.recipe.network,
-        seed=card.seed,
-        recipe="```json\n" + card.recipe.model_dump_json(indent=2, exclude_none=True) + "\n```",
+        network=manifest.recipe.network,
+        seed=manifest.seed,
+        recipe="```json\n" + manifest.recipe.model_dump_json(indent=2, exclude_none=True) + "\n```",
         limits=LIMITS,
         licence=LICENCES.get(name, UNKNOWN_LICENCE),
     )

@@ -17,7 +17,7 @@ from mnist_pipeline.core.files import read_json, sha256_of
 from mnist_pipeline.core.tables import flat
 from mnist_pipeline.registry.versions import CANDIDATE
 from mnist_pipeline.training import checkpoints, history
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 
 MD5 = "md5:"
 
@@ -47,16 +47,16 @@ class Publication:
 def gather(model: str, lock: Lock) -> Publication:
     """Read everything about one model. Raises PipelineError when its files are not those in dvc.lock."""
     outputs = {path: md5 for stage in lockfile.stages_of(model) for path, md5 in lock.check(stage).items()}
-    card, figures = checkpoints.load_card(paths.model(model)), read_json(paths.metrics(model))
+    manifest, figures = checkpoints.load_manifest(paths.model(model)), read_json(paths.metrics(model))
     data = read_json(paths.DATA_METRICS)
     files = {name: file["idx_sha256"] for name, file in data["files"].items()}
     digest, source = lockfile.digest(files), json.dumps({"uri": str(paths.IDX)})
-    common = {"model": model, "arithmetic": card.arithmetic, "content": lockfile.digest(outputs)}
-    settings = card.model_dump(mode="json")
+    common = {"model": model, "arithmetic": manifest.arithmetic, "content": lockfile.digest(outputs)}
+    settings = manifest.model_dump(mode="json")
     recipe = settings["recipe"] | {key: settings[key] for key in ("seed", "split", "runtime")}
     return Publication(
         model=model,
-        network=card.recipe.network,
+        network=manifest.recipe.network,
         name=data["name"],
         content=common["content"],
         dataset=Dataset(data["name"], digest[:32], "local", source, profile=json.dumps(files)),
@@ -64,25 +64,25 @@ def gather(model: str, lock: Lock) -> Publication:
         metrics=_metrics(model, figures),
         artifacts=_artifacts(model),
         run_tags=common | _origin() | {MD5 + path: md5 for path, md5 in outputs.items()},
-        version_tags=common | _merits(card, figures, data["splits"], digest),
-        description=_describe(card, figures, f"{data['name']} (SHA-256 {digest[:12]}…)"),
+        version_tags=common | _merits(manifest, figures, data["splits"], digest),
+        description=_describe(manifest, figures, f"{data['name']} (SHA-256 {digest[:12]}…)"),
     )
 
 
-def _merits(card: Card, figures: dict[str, Any], splits: dict[str, Any], data_digest: str) -> dict[str, str]:
+def _merits(manifest: Manifest, figures: dict[str, Any], splits: dict[str, Any], data_digest: str) -> dict[str, str]:
     """The tags of a version that an election looks at, and the digest by which its weights are checked."""
     known = [name for name in ("test_accuracy", "validation_accuracy") if name in figures]
     return {name: repr(figures[name]) for name in known} | {
-        "candidate": _candidate(card, figures, splits["training"]["sha256"]),
-        "parameters": str(card.parameters),
-        "weights_md5": lockfile.md5(paths.model(card.model) / checkpoints.WEIGHTS),
+        "candidate": _candidate(manifest, figures, splits["training"]["sha256"]),
+        "parameters": str(manifest.parameters),
+        "weights_md5": lockfile.md5(paths.model(manifest.model) / checkpoints.WEIGHTS),
         "validation_images": f"{splits['validation']['sha256']} of {data_digest}",
     }
 
 
-def _candidate(card: Card, figures: dict[str, Any], training_split: str) -> str:
+def _candidate(manifest: Manifest, figures: dict[str, Any], training_split: str) -> str:
     """Whether it may become champion: trained on the training split and nothing else, outside an experiment."""
-    if card.training_images_sha256 != training_split:
+    if manifest.training_images_sha256 != training_split:
         return "no: it was trained on other images than those of the training split"
     if "validation_accuracy" not in figures:
         return "no: it was not validated"
@@ -90,16 +90,16 @@ def _candidate(card: Card, figures: dict[str, Any], training_split: str) -> str:
     return f"no: it is from experiment {experiment}; apply that, then `make repro`" if experiment else CANDIDATE
 
 
-def _describe(card: Card, figures: dict[str, Any], data: str) -> str:
+def _describe(manifest: Manifest, figures: dict[str, Any], data: str) -> str:
     """The version in words: data, recipe, accuracy with interval."""
-    recipe = card.recipe
+    recipe = manifest.recipe
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs:g} epochs"
     rate = f"{recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.schedule.name}"
     augmented = "random affine augmentation" if recipe.augmentation else "no augmentation"
     return (
-        f"{card.model}: network {recipe.network} with {card.parameters:,} parameters, trained on "
-        f"{card.training_images:,} images of {data} for "
-        f"{epochs} in batches of {recipe.batch}, {rate}, {augmented}, seed {card.seed}. "
+        f"{manifest.model}: network {recipe.network} with {manifest.parameters:,} parameters, trained on "
+        f"{manifest.training_images:,} images of {data} for "
+        f"{epochs} in batches of {recipe.batch}, {rate}, {augmented}, seed {manifest.seed}. "
         f"Test accuracy {figures['test_accuracy']:.2%}, 95 % interval {figures['test_accuracy_low']:.2%} to "
         f"{figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. Takes float images of shape "
         f"(n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."

@@ -119,7 +119,7 @@ def _log_model(given: Publication) -> str:
         signature=ModelSignature(images, probabilities),
         input_example=np.zeros((2, 1, 28, 28), np.float32),  # one row would freeze the batch at 1
         pip_requirements=REQUIREMENTS,
-        extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.CARD), network.as_uri()],
+        extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), network.as_uri()],
         serialization_format="pt2",
     )
     return str(info.model_id)

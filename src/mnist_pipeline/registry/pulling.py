@@ -39,7 +39,7 @@ def fetch(version: Version, folder: Path) -> None:
     with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
         place = Path(download_artifacts(artifact_uri=f"{_uri(version)}/{PLAIN}", dst_path=temporary))
         _check(version, place / checkpoints.WEIGHTS)
-        for file in (checkpoints.WEIGHTS, checkpoints.CARD):
+        for file in (checkpoints.WEIGHTS, checkpoints.MANIFEST):
             (place / file).rename(folder / file)
 
 
@@ -83,4 +83,6 @@ def _card(version: Version, plain: Path) -> str:
     figures = load_dict(f"{run}/metrics/{version.model}.json")
     confusion = pd.read_csv(io.StringIO(load_text(f"{run}/tables/confusion.csv")))
     description = MlflowClient().get_model_version(version.name, str(version.number)).description
-    return model_card.write(str(version), version.name, description, checkpoints.load_card(plain), figures, confusion)
+    return model_card.write(
+        str(version), version.name, description, checkpoints.load_manifest(plain), figures, confusion
+    )

@@ -22,20 +22,20 @@ from mnist_pipeline import networks
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import whole, write_json
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 
-WEIGHTS, CARD = "weights.safetensors", paths.CARD
+WEIGHTS, MANIFEST = "weights.safetensors", paths.MANIFEST
 OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
 
 
-def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, card: Card) -> None:
+def save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, manifest: Manifest) -> None:
     """Write a model whole or not at all: into a folder beside its place, which is then renamed."""
     with whole(folder) as part:
         part.mkdir()
         (part / WEIGHTS).write_bytes(serialized(network_tensors(network)))
         (part / OPTIMIZER).write_bytes(serialized(optimizer_tensors(optimizer)))
         write_json(part / OPTIMIZER_GROUPS, optimizer.state_dict()["param_groups"])
-        write_json(part / CARD, card.model_dump(mode="json"))
+        write_json(part / MANIFEST, manifest.model_dump(mode="json"))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -55,31 +55,31 @@ def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def load(folder: Path) -> tuple[nn.Module, Card]:
+def load(folder: Path) -> tuple[nn.Module, Manifest]:
     """The network of a model, rebuilt from model.json with its weights loaded strictly, on the CPU, in eval mode.
 
     Raises PipelineError when a file is missing, damaged, or does not fit the network.
     """
-    card = load_card(folder)
-    network = networks.build(card.recipe.network, **card.recipe.options)
+    manifest = load_manifest(folder)
+    network = networks.build(manifest.recipe.network, **manifest.recipe.options)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         cause = " ".join(str(error).split())
-        raise PipelineError(f"{folder / WEIGHTS}: does not fit network {card.recipe.network}: {cause}") from error
-    return network.to(memory_format=torch.channels_last).eval(), card
+        raise PipelineError(f"{folder / WEIGHTS}: does not fit network {manifest.recipe.network}: {cause}") from error
+    return network.to(memory_format=torch.channels_last).eval(), manifest
 
 
-def load_card(folder: Path) -> Card:
+def load_manifest(folder: Path) -> Manifest:
     """What model.json says. Raises PipelineError when there is no such file or it is not one of ours."""
-    path = folder / CARD
+    path = folder / MANIFEST
     try:
-        return Card.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found; train it with `dvc repro` or get it with `dvc pull`") from None
     except ValidationError as error:
         causes = [": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors()]
-        raise PipelineError(f"{path}: not the card of a model: {'; '.join(causes)}") from error
+        raise PipelineError(f"{path}: not the manifest of a model: {'; '.join(causes)}") from error
 
 
 def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:

@@ -14,7 +14,7 @@ from mnist_pipeline.core.params import Arithmetic, Name, Params, Recipe, Runtime
 from mnist_pipeline.data import dataset
 
 
-class Card(Strict):
+class Manifest(Strict):
     """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
 
     `runtime.arithmetic` is the one that was asked for, `arithmetic` the one that was used: `unproven` is portable but
@@ -37,10 +37,10 @@ class Card(Strict):
 
 def describe(
     model: str, given: Params, arithmetic: Arithmetic, unproven: list[str], network: nn.Module, indices: Tensor
-) -> Card:
+) -> Manifest:
     """The manifest of a model with this network, trained on the images at `indices` of the files in `data/idx`."""
     recipe = given.recipe(model)
-    return Card(
+    return Manifest(
         model=model,
         recipe=recipe,
         seed=given.seed,

@@ -25,5 +25,5 @@ class Classifier(nn.Module):
 
 def load(folder: Path) -> Classifier:
     """The classifier in a model's folder. Raises PipelineError when it is missing or damaged."""
-    network, card = checkpoints.load(folder)
-    return Classifier(network, card.recipe.scaling)
+    network, manifest = checkpoints.load(folder)
+    return Classifier(network, manifest.recipe.scaling)

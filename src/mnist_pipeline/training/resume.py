@@ -23,7 +23,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of, write_durably
 from mnist_pipeline.training import checkpoints
 from mnist_pipeline.training.loop import Training
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 
 PROGRESS = ("epoch", "images_seen", "history", "seconds", "scoring_seconds")
 
@@ -31,7 +31,7 @@ PROGRESS = ("epoch", "images_seen", "history", "seconds", "scoring_seconds")
 class State:
     """The state of the training that leads to this manifest; `others` are further files that decide what it writes."""
 
-    def __init__(self, manifest: Card, others: Iterable[Path] = ()) -> None:
+    def __init__(self, manifest: Manifest, others: Iterable[Path] = ()) -> None:
         self.model = manifest.model
         self.folder = paths.root() / paths.RESUME / f"{manifest.model}-{key(manifest, others)}"
         self.path = self.folder / "state.safetensors"
@@ -84,7 +84,7 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     return hashlib.sha256(text.encode() + save(tensors)).hexdigest()
 
 
-def key(manifest: Card, others: Iterable[Path] = ()) -> str:
+def key(manifest: Manifest, others: Iterable[Path] = ()) -> str:
     """16 hexadecimal digits for the manifest, the code that is loaded, what computes, and the other files' content."""
     files = [sha256_of(path) for path in others]
     parts = [manifest.model_dump(mode="json"), _code(), machine.deciding(manifest.arithmetic), files]

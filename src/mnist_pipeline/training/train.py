@@ -11,7 +11,7 @@ from mnist_pipeline.data import dataset
 from mnist_pipeline.data.dataset import Images
 from mnist_pipeline.training import checkpoints, history, loop, manifest, operators, resume
 from mnist_pipeline.training.loop import Training
-from mnist_pipeline.training.manifest import Card
+from mnist_pipeline.training.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Trained:
     """A finished training with the manifest of its model, and the state that may go once both are written."""
 
     training: Training
-    manifest: Card
+    manifest: Manifest
     state: resume.State
 
     def write(self) -> None:
@@ -70,7 +70,7 @@ def _images(settings: Params, with_test: bool) -> tuple[Images, dict[str, Images
 
 def _describe(
     settings: Params, model: str, training: Training, images: Images, with_test: bool
-) -> tuple[Card, resume.State]:
+) -> tuple[Manifest, resume.State]:
     """The manifest of the model to be, and the place of its state; names operators whose bits may differ elsewhere."""
     computed = portable.expected(settings.runtime)  # as was proved
     unproven = operators.unproven(training, images) if computed == "portable" else []
