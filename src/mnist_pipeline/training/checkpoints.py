@@ -83,7 +83,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put a saved state back into an optimizer over the same network."""
+    """Put a saved state back into an optimizer over the same network: for who goes on training a model by hand."""
     groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
     restore_optimizer(optimizer, load_file(folder / OPTIMIZER, device="cpu"), groups)
 

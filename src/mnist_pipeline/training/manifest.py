@@ -17,6 +17,7 @@ from mnist_pipeline.data import dataset
 class Manifest(Strict):
     """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
 
+    `recipe_sha256` is for people who look for models of an equal recipe; nothing in this project reads it.
     `runtime.arithmetic` is the one that was asked for, `arithmetic` the one that was used: `unproven` is portable but
     for `unproven_operators`, those of torch's that the training used and that may give other bits elsewhere.
     """
