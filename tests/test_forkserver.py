@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_pipeline.arithmetic import runtime
+from mnist_pipeline.core.params import Runtime
 from tests.arithmetic.test_portable import needs_avx2
 from tests.repository import Repository, quick_environment
 
@@ -69,6 +71,8 @@ def test_it_ends_as_the_fork_ends(tmp_path: Path, content: str, code: int) -> No
 
 @pytest.mark.parametrize("changes", [{}, {"TZ": "XXX-12:45"}, {"OMP_NUM_THREADS": "2"}, {"LC_ALL": "C"}])
 def test_in_other_surroundings_it_starts_afresh(tmp_path: Path, changes: dict[str, str]) -> None:
+    """What this process, too, sets when it trains is none."""
+    runtime.configure(Runtime(device="cpu", threads=1))
     command = ["python3", str(_script(tmp_path, LOADED))]
     assert subprocess.run(command, env=quick_environment(**changes), check=False).returncode == (not changes)
 

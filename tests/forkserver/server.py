@@ -31,7 +31,8 @@ LIBRARIES = """
     ruamel.yaml safetensors.torch scmrepo.git tabulate torch._dynamo torch._export.non_strict_utils torch.export
     typer.main
 """  # what commands and stages were seen to import
-READ_AT_USE = ("DVC_", "GIT_", "MLFLOW_"), ("PATH", "PYTHONPATH", "TMPDIR", "COLUMNS", "PWD", "OLDPWD", "SHLVL", "_")
+READ_AT_USE = ("DVC_", "GIT_", "MLFLOW_", "PATH", "PYTHONPATH", "TMPDIR", "COLUMNS", "PWD", "OLDPWD", "SHLVL", "_")
+SET_AT_USE = ("CUBLAS_WORKSPACE_CONFIG", "TORCHINDUCTOR_CACHE_DIR")  # by this project and by torch
 
 
 class Request:
@@ -121,8 +122,7 @@ def serve(folder: Path) -> Request:
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that have to be the server's."""
-    prefixes, names = READ_AT_USE
-    return {name: value for name, value in environment.items() if not name.startswith(prefixes) and name not in names}
+    return {name: value for name, value in environment.items() if not name.startswith((*READ_AT_USE, *SET_AT_USE))}
 
 
 def watch(client: socket.socket, pid: int) -> None:
