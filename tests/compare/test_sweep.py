@@ -61,7 +61,7 @@ def test_a_seed_that_fails_is_reported_and_the_others_are_summed_up(project: Rep
     obstacle.write_text("a file of the user's\n", "utf-8")
     output = sweep(project, "--seeds", "3", "--models", "weak", "--json", code=1)
     assert [(row["seed"], row["model"]) for row in parsed(output)["results"]] == [(1, "weak"), (3, "weak")]
-    assert re.search(r"^train-2@weak +failed with exit code 1", output, re.MULTILINE)
+    assert re.search(r"^train-2@weak +failed DVC: .*Not a directory: .*history.csv", output, re.MULTILINE)
     assert "error: train-2@weak failed (see above); not run: evaluate-2@weak" in output
     assert obstacle.read_text("utf-8") == "a file of the user's\n"
 

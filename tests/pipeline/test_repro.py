@@ -172,10 +172,10 @@ def test_what_ended_behind_a_failed_stage_is_entered_when_its_turn_comes(project
 def test_a_key_that_changes_while_its_stage_runs_is_not_booked(project: Repository) -> None:
     """The training itself edits params.yaml, as a person might; what it leaves belongs to the old value."""
     stage = project.path / "stages" / "train.py"
-    edit = "    file = paths.Path('params.yaml'); file.write_text(file.read_text().replace('seed: 1', 'seed: 2'))"
+    edit = "    file = Path('params.yaml'); file.write_text(file.read_text().replace('seed: 1', 'seed: 2'))"
     code = stage.read_text(encoding="utf-8")
     stage.write_text(
-        code.replace("    settings = params.load()\n", f"    settings = params.load()\n{edit}\n"), encoding="utf-8"
+        code.replace("    trained.write()\n", f"    from pathlib import Path\n{edit}\n    trained.write()\n"), "utf-8"
     )
     output = project.run("mnist", "repro", "--jobs", "1", code=1)
     assert "failed since its inputs changed while it ran" in output

@@ -41,7 +41,7 @@ class _Constructor(SafeConstructor):
 def read(path: Path) -> Any:
     """What a YAML file holds. Raises PipelineError when it can't be read, or is not YAML of one meaning."""
     try:
-        return parse(path.read_text(encoding="utf-8"))  # as DVC opens it
+        return parse(path.read_text(encoding="utf-8"), _Constructor)  # as DVC opens it
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
     except OSError as error:
@@ -52,10 +52,10 @@ def read(path: Path) -> Any:
         raise PipelineError(f"{path}: not valid YAML: {error}") from None
 
 
-def parse(text: str) -> Any:
+def parse(text: str, constructor: type[SafeConstructor] = SafeConstructor) -> Any:
     """What YAML says. Raises ValueError, in one line, when it is not YAML of one meaning."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
+    yaml.Constructor = constructor
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", YAMLWarning)  # an anchor given twice, a number that YAML 1.1 reads as text
