@@ -76,9 +76,9 @@ def tolerated(code: str) -> Iterator[None]:
 
 
 def insist(write: Callable[..., object], *arguments: object, **named: object) -> None:
-    """Call something that may be repeated: where two write the same row at once, MLflow's server refuses one of them.
+    """Call what may be repeated: of two that write the same row, at once or again, MLflow's server refuses one.
 
-    Its answer then is BAD_REQUEST with the database's words; the second time the row is there, and nothing is written.
+    Its answer then is BAD_REQUEST with the database's words.
     """
     for pause in (0.05, 0.2, 0.8):
         with tolerated("BAD_REQUEST"):

@@ -56,7 +56,7 @@ def publish(models: list[str]) -> None:
 
 def _publish_one(client: MlflowClient, given: Publication) -> None:
     try:
-        _complete(client, given)
+        insist(_complete, client, given)  # a request whose answer was lost is sent twice, and may be refused for that
     except MlflowException:
         if not versions.all_of(given.name, given.content):
             raise
