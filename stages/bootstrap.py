@@ -28,7 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, "src"))
 
 
 def is_started_by(parent: int) -> bool:
-    """Whether that process is still our parent and of our group, as what DVC starts is; who adopts orphans is not."""
+    """Whether that process is still our parent and in our process group; the one that adopts orphans is not."""
     try:
         return os.getppid() == parent and os.getpgid(parent) == os.getpgrp()
     except OSError:
@@ -36,7 +36,7 @@ def is_started_by(parent: int) -> bool:
 
 
 def _end_with_the_runner() -> None:
-    """Nobody would book what an orphan makes, and the next `mnist repro` would start another one beside it."""
+    """Nothing would record what an orphan makes, and the next `mnist repro` would start a second one beside it."""
     while is_started_by(PARENT):
         time.sleep(0.2)
     os._exit(1)  # at once, whatever the main thread is doing, and silent: writing to where the runner read may block

@@ -1,6 +1,6 @@
-"""Operations of torch that portable arithmetic computes by numpy: roots, and large products of matrices.
+"""Operations of torch that portable arithmetic computes by numpy: square roots and large matrix products.
 
-MKL's roots differ by processor, and every sixth is off by one bit; numpy's are rounded as IEEE 754 has it.
+MKL's square roots differ by processor, and every sixth is off by one bit; numpy's are rounded as IEEE 754 says.
 
 MKL's products that agree on every processor use SSE2: of each sum they take 112 products at a time, one multiplication
 and one addition after the other, and add these parts up, the last one first (found by experiment, MKL 2024.2).
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 PART = 112  # products that MKL adds up before it adds their sum to the others
-TILE = 4, 8  # rows and columns that MKL computes together; what is over at the edges it adds up in another order
+TILE = 4, 8  # rows and columns of MKL's tile; those left over at the edges it adds up in another order
 SMALL = 64, 1 << 18  # columns of the first matrix, and multiplications, below which nothing is gained
 Matrix = npt.NDArray[np.float32]
 

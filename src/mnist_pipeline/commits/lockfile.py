@@ -1,4 +1,4 @@
-"""What dvc.lock says, read as plain YAML: which bytes each stage left. DVC itself is not needed for that."""
+"""dvc.lock parsed as plain YAML, without DVC: which bytes each stage left. `revision` reads it from any commit."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ FOLDER = ".dir"  # how DVC marks the md5 of a folder
 
 
 class Entry(BaseModel):
-    """A file or folder. Without md5 is what DVC knows by something else, such as the etag of a web address."""
+    """A file or folder; `md5` is None where DVC tracks something else, such as the ETag of a URL."""
 
     path: str
     md5: str | None = None

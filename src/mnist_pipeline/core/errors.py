@@ -1,4 +1,4 @@
-"""The one exception that this project raises on purpose, and words for what the machine refuses."""
+"""PipelineError, for what a user can cause or mend, and one-line explanations of full disks and missing rights."""
 
 import errno
 import io
@@ -25,8 +25,8 @@ class PipelineError(Exception):
 def refusal(error: BaseException) -> str | None:
     """One line on a full disk or on a file that may not be used; None for every other failure.
 
-    Without a name the place of a full disk can only be below this folder; of a lack of rights nothing but the traceback
-    would say where it is, so that is None too.
+    If the error names no file, a full or read-only disk is taken to be below the working directory; for a lack of
+    rights the place is then unknown: None, so that the traceback is shown.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -28,7 +28,7 @@ def read_json(path: Path) -> Any:
         raise PipelineError(f"{path}: not found; run `make repro` first") from None
     except ValueError as error:
         raise PipelineError(
-            f"{path}: not valid JSON ({error}); get it back with `git checkout` or `dvc pull`"
+            f"{path}: not valid JSON ({error}); get it back with `git checkout` or `dvc checkout`"
         ) from None
 
 

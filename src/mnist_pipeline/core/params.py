@@ -114,7 +114,7 @@ class Constant(Strict):
 
 
 class OneCycle(Strict):
-    """Times the learning rate: linear from `start` to 1 over the share `warmup` of all batches, then to `end`."""
+    """Factor on the learning rate: linear from `start` to 1 over the share `warmup` of all batches, then to `end`."""
 
     name: Literal["one_cycle"]
     warmup: Fraction = 0.3
@@ -132,7 +132,10 @@ class Affine(Strict):
 
 
 class Recipe(Strict):
-    """One entry under `models`: a network and how it is trained. Of a last epoch only a part may be left: 1.5."""
+    """One entry under `models`: a network and how it is trained.
+
+    `epochs` may be fractional: 1.5 ends halfway through the second.
+    """
 
     network: Name
     options: dict[str, int | float | bool | str] = {}
@@ -144,7 +147,7 @@ class Recipe(Strict):
     batch: int = Field(gt=0)
     epochs: float = Field(gt=0, le=1e6)
     log_every: int = Field(gt=0)
-    study: None = None  # stands in every model.json; the models of older commits have the same digest with it
+    study: None = None  # obsolete, always null; kept so that digests equal those of older commits
 
 
 class Params(Strict):

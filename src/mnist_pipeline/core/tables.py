@@ -11,7 +11,7 @@ ABSENT = "–"
 def flat(content: Any, prefix: str = "", *, lists: bool = False) -> dict[str, Any]:
     """Nested mappings as one, keys joined by dots; with `lists` those in lists too, whose keys are their indices.
 
-    All else is a value, an empty mapping too; what is no mapping at all has no keys.
+    Anything else is a value, also an empty mapping; what is no mapping at the top gives no keys.
     """
     parts = dict(enumerate(content)) if lists and isinstance(content, list) else content
     if not isinstance(parts, dict) or not parts:

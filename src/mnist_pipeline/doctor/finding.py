@@ -30,7 +30,7 @@ class FindingError(PipelineError):
 
 @dataclass(frozen=True)
 class Check:
-    """`look` returns what it found in order, or raises what is not; for a PipelineError hold `advice` and `state`."""
+    """`look` returns what it found if all is well, and raises otherwise; a PipelineError is reported with `advice`."""
 
     name: str
     look: Callable[[], str]

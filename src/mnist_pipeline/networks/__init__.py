@@ -1,7 +1,8 @@
 """Networks: a file an architecture, each with a function `network(**options)`.
 
-Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits of shape (n, 10).
-ReLU works in place after convolutions: the same bits, a tenth of the time less.
+Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits of shape
+(n, 10); `cnn_5x5` and `cnn_avgpool` return probabilities with `softmax: true`, for studies/published.
+ReLU after a convolution works in place: the same bits in a tenth less time.
 A new architecture is one new file here and one entry under `models` in params.yaml. The files are imported by name,
 so that a stage depends on its own network's file and on no other.
 

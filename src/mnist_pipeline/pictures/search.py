@@ -24,7 +24,10 @@ WHOLE_EDGE = 0.9
 ON_EDGE = 0.5  # of a region's outline, on the picture's edge: more is a part of something larger
 NEARLY_ALL = 0.9
 LARGEST_HOLE = 0.9  # of the digit's longer side
-NARROW_HOLE, PAPER = 0.4, 1.5  # hardly a hole so large has a rim this many times as wide as itself: it is on paper
+NARROW_HOLE, PAPER = (
+    0.4,
+    1.5,
+)  # a region so large within a rim this many times as wide as its strokes is no hole: it is ink on paper
 LOOKED_AT = 40  # the most prominent regions; a digit that a reader sees is among the first few
 
 

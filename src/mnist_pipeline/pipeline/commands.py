@@ -12,7 +12,7 @@ from typing import Any
 
 from mnist_pipeline.core.errors import refusal
 
-ROOM = 1 << 14  # bytes that are as good as none
+ROOM = 1 << 14  # free bytes below which a disk counts as full
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Pipeline:
         self.core_seconds: dict[str, float] = {}
 
     def run(self, jobs: int, expected_seconds: dict[str, float]) -> None:
-        """Run all stages, at most `jobs` at once; after one failed, those that run are the last."""
+        """Run all stages, at most `jobs` at once; after a failure those that run finish and none is started."""
         schedule = Schedule(self.needs, expected_seconds)
         futures: dict[Future[Ran], str] = {}
         with ThreadPoolExecutor(jobs) as pool:

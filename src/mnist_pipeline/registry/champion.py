@@ -47,7 +47,7 @@ def current(registered: list[Version]) -> Version | None:
 
 
 def choose(registered: list[Version]) -> Version | None:
-    """The version to be champion: the present one, unless a candidate beats it that no decision by hand passed over.
+    """The champion to be: the current one, unless a candidate that is newer than the last manual decision beats it.
 
     What was decided by hand counts, too, where the alias was lost or moved by somebody who had not seen the decision.
     """

@@ -1,4 +1,4 @@
-"""A client of MLflow's store: answers in time or not at all, a new database is made whole, errors fill one line."""
+"""A client of MLflow that fails fast, creates a new database whole or not at all, and says errors in one line."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Of each content one version, one run and one model: what else there is was made by others at once, or half made.
+"""Keep one version, run and model of each content; remove what concurrent publishers or crashes left.
 
 Several may publish to a server at the same time, and one may be killed. A request whose answer was lost is sent again
 and then executed twice.

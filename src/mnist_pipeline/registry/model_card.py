@@ -19,7 +19,7 @@ LIMITS = """\
   and often a confident one.
 - It expects what it was trained on: one digit, light on dark, size-normalised into 20×20 pixels and centred by mass in
   28×28. Pictures that were not prepared like that lose accuracy.
-- The probabilities are as good as the calibration error says, on pictures like the test images; elsewhere they are not.
+- The probabilities are calibrated, to within the calibration error, on pictures like the test images alone.
 - The interval speaks of the choice of test images alone, not of another seed or of other writers."""
 TEMPLATE = """# {title}
 

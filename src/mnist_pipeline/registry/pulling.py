@@ -27,7 +27,7 @@ def results_of(version: Version) -> dict[str, str]:
     tags = MlflowClient().get_run(version.run_id).data.tags
     results = {tag.removeprefix(MD5): md5 for tag, md5 in tags.items() if tag.startswith(MD5)}
     if not results:
-        raise PipelineError(f"{version}: its run says no md5s, so it was not published from a dvc.lock")
+        raise PipelineError(f"{version}: its run has no md5 tags, so it was not published from a dvc.lock")
     return results
 
 

@@ -107,6 +107,6 @@ def holding(name: str, content: str, what: str) -> Version:
     for version in all_of(name, content):
         return version
     raise PipelineError(
-        f"{what}: not registered in this store; check that commit out in a clone, then `dvc pull` or "
-        "`make repro` there, and `mnist publish`"
+        f"{what}: not registered in this store; check that commit out in a clone, then `make repro` there, "
+        "which publishes it"
     )

@@ -1,4 +1,4 @@
 """Pages to look at without a network: the report, and those of `dvc plots`.
 
-Stands on core, data, pipeline, commits and compare.
+Stands on core, data, results, pipeline, commits and compare.
 """

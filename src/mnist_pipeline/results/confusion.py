@@ -1,4 +1,4 @@
-"""Confusion: how often each digit was taken for each."""
+"""Confusion: how often each digit was taken for each. The picture of it is drawn in `plots`."""
 
 import numpy as np
 import numpy.typing as npt

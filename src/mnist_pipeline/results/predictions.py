@@ -34,7 +34,7 @@ def write(model: str, test: Predictions, images: plots.Images, history: pd.DataF
 
 
 def _write_probabilities(test: Predictions, path: Path) -> None:
-    """Not through a memory map: on a full disk that ends the process by a signal, without a word."""
+    """No memory map: on a full disk it would end the process by a signal, without a message."""
     header = {"descr": "<f4", "fortran_order": False, "shape": tuple(test.logits.shape)}
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)

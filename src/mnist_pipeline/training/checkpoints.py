@@ -76,7 +76,9 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise PipelineError(f"{path}: not found; train it with `dvc repro` or get it with `dvc pull`") from None
+        raise PipelineError(
+            f"{path}: not found; train it with `make repro`, or get it back with `dvc checkout`"
+        ) from None
     except ValidationError as error:
         causes = [": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors()]
         raise PipelineError(f"{path}: not the manifest of a model: {'; '.join(causes)}") from error
