@@ -91,4 +91,4 @@ lock: ## resolve requirements.lock anew (needs uv)
 	PYTHONPATH=src $(PYTHON) -m mnist_pipeline.arithmetic.packages
 
 clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume .sweep/.resume

@@ -35,8 +35,10 @@ def measure(settings: Params) -> None:
     stale = [model for model in settings.models if measured.get(model, {}).get("weights_sha256") != _weights(model)]
     if not stale:
         return
-    if git.ask("status", "--porcelain", "--", "../../src", "../../stages", str(paths.PARAMS)):
-        raise PipelineError("src, stages or params.yaml have changes: commit them, since the table names the commit")
+    if git.ask("status", "--porcelain", "--", "../../src", "../../stages", "../*.py", str(paths.PARAMS)):
+        raise PipelineError(
+            "src, stages, studies or params.yaml have changes: commit them; the table names the commit"
+        )
     runtime.configure(settings.runtime)
     now = {model: _measure(model) for model in stale}
     models = {model: now.get(model) or measured[model] for model in settings.models}

@@ -49,6 +49,7 @@ def _move_epochs(trained: Trained) -> None:
     expected = [f"{epoch:02}" for epoch in range(1, count + 1)]
     found = sorted(path.name for path in folder.glob("*"))
     if found != expected:
+        trained.state.remove()  # or the next run goes on from it, and ends here again
         raise PipelineError(f"{folder}: expected the models of {count} epochs, found {found}; run it again")
     shutil.copytree(folder, paths.model(trained.manifest.model) / "epochs")
 

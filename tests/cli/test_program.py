@@ -93,7 +93,7 @@ def test_data_header_explains_every_file(mnist: Mnist) -> None:
             "data/idx/training-images.idx3-ubyte: not found; run `make repro` or `dvc repro verify`",
         ),
         (["predict", "a.png"], "results/summary/best.json: not found; run `make repro` first"),
-        (["predict", "--model", "no", "a.png"], "models/no/model.json: not found; train it with `dvc repro` or get it"),
+        (["predict", "--model", "no", "a.png"], "models/no/model.json: not found; train it with `make repro`, or"),
         (["sweep", "--seeds", "1", "--json", "--md"], "--json and --md exclude each other"),
         (["sweep", "--seeds", "1", "--models", "a", "--record"], "--record and --models exclude each other"),
         (["publish"], "params.yaml: not found in "),

@@ -140,19 +140,19 @@ def test_a_card_that_is_not_ours_is_refused(change: Any, message: str, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
-def test_a_card_that_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_a_manifest_that_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / checkpoints.MANIFEST).write_bytes(content)
     with pytest.raises(PipelineError, match=r"model\.json: not the manifest of a model: "):
         checkpoints.load_manifest(tmp_path)
 
 
 def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"model\.json: not found; train it with `dvc repro` or get it with"):
+    with pytest.raises(PipelineError, match=r"model\.json: not found; train it with `make repro`, or get it back"):
         checkpoints.load(tmp_path)
 
 
 def test_no_source_file_pickles() -> None:
-    sources = [*ROOT.glob("src/**/*.py"), *ROOT.glob("stages/*.py")]
+    sources = [path for part in ("src", "stages", "studies") for path in ROOT.glob(f"{part}/**/*.py")]
     assert ROOT / "src/mnist_pipeline/training/checkpoints.py" in sources
     pickling = re.compile(r"torch\.(load|save)\b|\bpickle\b|allow_pickle|joblib|shelve")
     assert not [path for path in sources if pickling.search(path.read_text("utf-8"))]

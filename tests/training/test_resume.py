@@ -82,6 +82,28 @@ def test_it_goes_on_to_the_same_bits(changes: dict[str, Any], workspace: Path) -
     assert workspace / paths.RESUME in resume.State(manifest).path.parents
 
 
+def test_what_a_study_keeps_beside_the_state_is_checked_with_it(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = synthetic.manifest(synthetic.checked_recipe(epochs=2))
+    state = resume.State(manifest)
+    kept = state.folder / "epochs" / "01" / checkpoints.WEIGHTS
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"weights")
+    with pytest.raises(KilledError):
+        fit(fresh(manifest), synthetic.dataset(250), state, last=1)
+    later = state.folder / "epochs" / "02" / checkpoints.WEIGHTS  # its state was not saved any more
+    later.parent.mkdir()
+    later.write_bytes(b"more")
+    resumed = fresh(manifest)
+    state.restore(resumed)
+    assert resumed.epoch == 1
+    kept.write_bytes(b"")
+    state.restore(fresh(manifest))
+    assert "damaged and deleted" in capsys.readouterr().err
+    assert not list(workspace.glob(".resume/*"))
+
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut short": lambda content: content[:-1],
     "empty": lambda _: b"",
@@ -233,7 +255,7 @@ def test_what_a_kill_left_half_written_is_not_taken_for_a_state(workspace: Path)
     manifest = synthetic.manifest(synthetic.checked_recipe(epochs=2))
     state = resume.State(manifest)
     state.folder.mkdir(parents=True)
-    (state.folder / f"state.{os.getpid()}.part").write_bytes(b"half")
+    state.path.with_name(f"{state.path.name}.{os.getpid()}.part").write_bytes(b"half")
     started = fresh(manifest)
     state.restore(started)
     assert started.epoch == 0

@@ -38,6 +38,8 @@ def sweep(
         raise PipelineError(f"{changed}: commit them first; --record says of which commit the results are")
     chosen = [name for name in settings.models if name in named]
     results, failed = sweep.sweep(chosen, count, jobs or settings.runtime.default_jobs())
+    if sweep.measured_at() != commit:
+        raise PipelineError(f"params, data or code changed while the sweep ran, so it is not of {commit}; run it again")
     if as_json and len(results):
         print(seeds.as_json(results, commit))
     elif len(results):

@@ -79,7 +79,7 @@ class Pipeline:
         """Run all stages, at most `jobs` at once; after a failure those that run finish and none is started."""
         schedule = Schedule(self.needs, expected_seconds)
         futures: dict[Future[Ran], str] = {}
-        with ThreadPoolExecutor(jobs) as pool:
+        with self._unlocking(), ThreadPoolExecutor(jobs) as pool:
             try:
                 while True:
                     while not self.failed and len(futures) < jobs and (name := schedule.next()) is not None:
@@ -97,9 +97,17 @@ class Pipeline:
                             schedule.done(name)
             except BaseException:
                 self.commands.end()
-                for lock in self.running.values():
-                    lock.close()
                 raise
+
+    @contextmanager
+    def _unlocking(self) -> Iterator[None]:
+        """Whatever happens, no output stays locked; for when all commands have ended."""
+        try:
+            yield
+        finally:
+            with ExitStack() as locks:
+                for lock in self.running.values():
+                    locks.push(lock)
 
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""

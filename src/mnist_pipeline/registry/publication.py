@@ -130,7 +130,8 @@ def _timing(model: str, images_seen: int) -> dict[str, float]:
     if timing.get("weights_sha256") != sha256_of(paths.model(model) / checkpoints.WEIGHTS):
         return {}
     seconds = float(timing["training_seconds"])
-    return {"training_seconds": seconds, "images_per_second": images_seen / seconds}
+    training = seconds - float(timing.get("scoring_seconds", 0.0))
+    return {"training_seconds": seconds, "images_per_second": images_seen / training}
 
 
 def _origin() -> dict[str, str]:

@@ -47,7 +47,7 @@ def exists() -> bool:
 
 def lock() -> FileLock:
     """For writers, one at a time on this machine: a fresh SQLite database fails under two first users."""
-    file = paths.root() / paths.STORE / "lock"
+    file = (database() or paths.root() / paths.DATABASE).with_name("lock")
     file.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(file)
 

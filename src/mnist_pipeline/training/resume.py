@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class State:
         if not self.path.exists():
             return
         read = _read(self.path)
-        if read is None:
+        if read is None or not read[0]["beside"].items() <= self._beside().items():
             self.remove()
             print(f"{self.path}: damaged and deleted; {self.model} is trained from its start", file=sys.stderr)
             return
@@ -55,13 +56,20 @@ class State:
     def save(self, training: Training) -> None:
         """Keep what the training has reached; whatever happens meanwhile, one whole state stays."""
         progress = {name: getattr(training, name) for name in PROGRESS}
-        text = json.dumps(progress | {"groups": training.optimizer.state_dict()["param_groups"]})
+        progress |= {"groups": training.optimizer.state_dict()["param_groups"], "beside": self._beside()}
+        text = json.dumps(progress)
         parts = {
             "network": checkpoints.network_tensors(training.network),
             "optimizer": checkpoints.optimizer_tensors(training.optimizer),
         }
         tensors = {f"{part}.{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
-        write_durably(self.path, save(tensors, {"progress": text, "sha256": _digest(text, tensors)}))
+        with suppress(FileNotFoundError):  # an equal training ended meanwhile and took the folder away
+            write_durably(self.path, save(tensors, {"progress": text, "sha256": _digest(text, tensors)}))
+
+    def _beside(self) -> dict[str, str]:
+        """SHA-256 of every file in folders beside the state: a study keeps the model of each epoch there."""
+        files = [path for path in sorted(self.folder.glob("*/**/*")) if path.is_file()]
+        return {path.relative_to(self.folder).as_posix(): sha256_of(path) for path in files}
 
     def remove(self) -> None:
         """Forget the state: the training is done, or has to start anew."""
