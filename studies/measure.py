@@ -36,9 +36,7 @@ def measure(settings: Params) -> None:
     if not stale:
         return
     if git.ask("status", "--porcelain", "--", "../../src", "../../stages", "../*.py", str(paths.PARAMS)):
-        raise PipelineError(
-            "src, stages, studies or params.yaml have changes: commit them; the table names the commit"
-        )
+        raise PipelineError("src, stages, studies or params.yaml have changes: commit them; the table names the commit")
     runtime.configure(settings.runtime)
     now = {model: _measure(model) for model in stale}
     models = {model: now.get(model) or measured[model] for model in settings.models}
