@@ -3,12 +3,10 @@
 `pull` and `results_of` are to be called inside a connection; `fetch` opens its own, since threads call it later.
 """
 
-import io
 import tempfile
 from pathlib import Path
 
-import pandas as pd
-from mlflow.artifacts import download_artifacts, load_dict, load_text
+from mlflow.artifacts import download_artifacts
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.commits import lockfile
@@ -37,10 +35,9 @@ def fetch(version: Version, folder: Path) -> None:
     Raises PipelineError when the store can't be reached or the weights are not those that were registered.
     """
     with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
-        place = Path(download_artifacts(artifact_uri=f"{_uri(version)}/{PLAIN}", dst_path=temporary))
-        _check(version, place / checkpoints.WEIGHTS)
+        plain = _download(version, Path(temporary))
         for file in (checkpoints.WEIGHTS, checkpoints.MANIFEST):
-            (place / file).rename(folder / file)
+            (plain / file).rename(folder / file)
 
 
 def pull(version: Version, folder: Path) -> None:
@@ -54,18 +51,15 @@ def pull(version: Version, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         whole = Path(temporary) / "model"
         whole.mkdir()
-        download_artifacts(artifact_uri=_uri(version), dst_path=str(whole))
-        _check(version, whole / PLAIN / checkpoints.WEIGHTS)
-        (whole / "README.md").write_text(_card(version, whole / PLAIN), encoding="utf-8")
+        card = model_card.write(version, _download(version, whole))
+        (whole / "README.md").write_text(card, encoding="utf-8")
         whole.replace(folder)
 
 
-def _uri(version: Version) -> str:
-    return f"models:/{version.name}/{version.number}"
-
-
-def _check(version: Version, weights: Path) -> None:
-    expected, found = version.tags.get("weights_md5"), lockfile.md5(weights)
+def _download(version: Version, folder: Path) -> Path:
+    """Bring all files of a version into `folder`; returns the folder of the plain ones, their weights checked."""
+    download_artifacts(artifact_uri=f"models:/{version.name}/{version.number}", dst_path=str(folder))
+    expected, found = version.tags.get("weights_md5"), lockfile.md5(folder / PLAIN / checkpoints.WEIGHTS)
     if not found:
         raise PipelineError(
             f"{version}: the store has no files of it; if its folder was moved: mnist relocate; if they were deleted: "
@@ -74,15 +68,7 @@ def _check(version: Version, weights: Path) -> None:
     if expected is None:
         raise PipelineError(f"{version}: says no md5 of its weights; `mnist publish` its commit again, then pull it")
     if found != expected:
-        raise PipelineError(f"{version}: {weights.name} arrived with md5 {found}, expected {expected}; pull it again")
-
-
-def _card(version: Version, plain: Path) -> str:
-    """What the run knows of the model, in words."""
-    run = f"runs:/{version.run_id}"
-    figures = load_dict(f"{run}/metrics/{version.model}.json")
-    confusion = pd.read_csv(io.StringIO(load_text(f"{run}/tables/confusion.csv")))
-    description = MlflowClient().get_model_version(version.name, str(version.number)).description
-    return model_card.write(
-        str(version), version.name, description, checkpoints.load_manifest(plain), figures, confusion
-    )
+        raise PipelineError(
+            f"{version}: {checkpoints.WEIGHTS} arrived with md5 {found}, expected {expected}; pull it again"
+        )
+    return folder / PLAIN
