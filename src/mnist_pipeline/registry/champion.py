@@ -87,7 +87,11 @@ def elect(client: MlflowClient, name: str) -> list[Version]:
         best, holder = choose(registered), current(registered)
         if best is None or best.is_champion:
             return registered
-        _crown(client, registered, best, PUBLISH, _why(best, holder))
+        reason = "the best of the candidates"
+        if holder:
+            better = f"better on the validation images than version {holder.number}"
+            reason = better if best.beats(holder) else "decided by hand before"
+        _crown(client, registered, best, PUBLISH, reason)
         print(f"{best.model}: version {best.number} is now {name}@{CHAMPION}", flush=True)
     best, holder, last = choose(registered), current(registered), reigns(registered)[-1]
     mover = f"`mnist {last.by}`" if last.version is holder else "a program other than `mnist`"
@@ -97,38 +101,29 @@ def elect(client: MlflowClient, name: str) -> list[Version]:
     )
 
 
-def _why(best: Version, holder: Version | None) -> str:
-    if holder is None:
-        return "the best of the candidates"
-    beats = best.beats(holder)
-    return f"better on the validation images than version {holder.number}" if beats else "decided by hand before"
-
-
 def promote(name: str, number: int, reason: str, force: bool) -> Version:
     """Make a version champion by hand. Raises PipelineError when it may not be, or is worse and not forced."""
     with existing() as client, store.lock():
         chosen, registered = versions.numbered(name, number), versions.all_of(name)
-        _check_promotion(chosen, current(registered), force)
+        holder = current(registered)
+        if not chosen.is_candidate:
+            why = chosen.tags.get("candidate", "no: its tags do not say so; `mnist publish` its commit again")
+            raise PipelineError(f"{chosen}: can't be champion ({why.removeprefix('no: ')})")
+        if holder and holder.number != number and not force:
+            _check_that_not_worse(chosen, holder)
         _crown(client, registered, chosen, PROMOTE, reason)
     return chosen
 
 
-def _check_promotion(chosen: Version, holder: Version | None, force: bool) -> None:
-    if not chosen.is_candidate:
-        why = chosen.tags.get("candidate", "no: its tags do not say so; `mnist publish` its commit again")
-        raise PipelineError(f"{chosen}: can't be champion ({why.removeprefix('no: ')})")
-    if holder is None or holder.number == chosen.number or force:
-        return
+def _check_that_not_worse(chosen: Version, holder: Version) -> None:
     if not chosen.is_comparable(holder):
-        raise PipelineError(
-            f"{chosen}: was validated on other images than {holder}; if it shall be champion all the same: --force"
-        )
-    if holder.beats(chosen):
-        ours, theirs = (version.tags["validation_accuracy"] for version in (chosen, holder))
-        raise PipelineError(
-            f"{chosen}: worse on the validation images than {holder}, {float(ours):.2%} against "
-            f"{float(theirs):.2%}; if it shall be champion all the same: --force"
-        )
+        worse = f"was validated on other images than {holder}"
+    elif holder.beats(chosen):
+        ours, theirs = (float(version.tags["validation_accuracy"]) for version in (chosen, holder))
+        worse = f"worse on the validation images than {holder}, {ours:.2%} against {theirs:.2%}"
+    else:
+        return
+    raise PipelineError(f"{chosen}: {worse}; if it shall be champion all the same: --force")
 
 
 def rollback(name: str, reason: str) -> Version:
@@ -146,8 +141,7 @@ def _crown(client: MlflowClient, registered: list[Version], chosen: Version, by:
     """Note the move on the version, then move the alias; killed in between, the next one does not note it twice."""
     moves = reigns(registered)
     if not (by == PUBLISH and moves and moves[-1].version.number == chosen.number):
-        now = datetime.now(UTC)
-        since = max(now, moves[-1].since + timedelta(microseconds=1)) if moves else now
+        since = max([datetime.now(UTC), *(move.since + timedelta(microseconds=1) for move in moves)])
         entry = {"by": by, "reason": reason, "highest": registered[-1].number}
         tag = f"{TAG}{since:%Y-%m-%dT%H:%M:%S.%fZ}"
         client.set_model_version_tag(chosen.name, str(chosen.number), tag, json.dumps(entry))

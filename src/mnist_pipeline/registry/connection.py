@@ -16,6 +16,7 @@ from mnist_pipeline.core.files import whole
 from mnist_pipeline.registry import store
 
 SQLITE_SAYS = {"disk is full": FULL, "readonly database": PROTECTED}
+EXISTS, GONE, REFUSED = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"  # what MLflow's errors say
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def _errors_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def tolerated(code: str) -> Iterator[None]:
-    """Go on after this error of MLflow's, as where somebody else was quicker: RESOURCE_ALREADY_EXISTS and the like."""
+    """Go on after an error of MLflow's with this code, as where somebody else was quicker."""
     try:
         yield
     except MlflowException as error:
@@ -76,12 +77,9 @@ def tolerated(code: str) -> Iterator[None]:
 
 
 def insist(write: Callable[..., object], *arguments: object, **named: object) -> None:
-    """Call what may be repeated: of two that write the same row, at once or again, MLflow's server refuses one.
-
-    Its answer then is BAD_REQUEST with the database's words.
-    """
+    """Call what may be repeated: of two that write the same row, at once or again, MLflow's server refuses one."""
     for pause in (0.05, 0.2, 0.8):
-        with tolerated("BAD_REQUEST"):
+        with tolerated(REFUSED):
             write(*arguments, **named)
             return
         time.sleep(pause)

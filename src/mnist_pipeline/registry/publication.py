@@ -71,23 +71,19 @@ def gather(model: str, lock: Lock) -> Publication:
 
 def _merits(manifest: Manifest, figures: dict[str, Any], splits: dict[str, Any], data_digest: str) -> dict[str, str]:
     """The tags of a version that an election looks at, and the digest by which its weights are checked."""
-    known = [name for name in ("test_accuracy", "validation_accuracy") if name in figures]
-    return {name: repr(figures[name]) for name in known} | {
-        "candidate": _candidate(manifest, figures, splits["training"]["sha256"]),
+    candidate = CANDIDATE
+    if manifest.training_images_sha256 != splits["training"]["sha256"]:
+        candidate = "no: it was trained on other images than those of the training split"
+    elif "validation_accuracy" not in figures:
+        candidate = "no: it was not validated"
+    elif experiment := os.environ.get("DVC_EXP_NAME"):
+        candidate = f"no: it is from experiment {experiment}; apply that, then `make repro`"
+    return {name: repr(figures[name]) for name in ("test_accuracy", "validation_accuracy") if name in figures} | {
+        "candidate": candidate,
         "parameters": str(manifest.parameters),
         "weights_md5": lockfile.md5(paths.model(manifest.model) / checkpoints.WEIGHTS),
         "validation_images": f"{splits['validation']['sha256']} of {data_digest}",
     }
-
-
-def _candidate(manifest: Manifest, figures: dict[str, Any], training_split: str) -> str:
-    """Whether it may become champion: trained on the training split and nothing else, outside an experiment."""
-    if manifest.training_images_sha256 != training_split:
-        return "no: it was trained on other images than those of the training split"
-    if "validation_accuracy" not in figures:
-        return "no: it was not validated"
-    experiment = os.environ.get("DVC_EXP_NAME")
-    return f"no: it is from experiment {experiment}; apply that, then `make repro`" if experiment else CANDIDATE
 
 
 def _describe(manifest: Manifest, figures: dict[str, Any], data: str) -> str:
@@ -107,8 +103,9 @@ def _describe(manifest: Manifest, figures: dict[str, Any], data: str) -> str:
 
 
 def _artifacts(model: str) -> list[tuple[Path, str]]:
-    tables = [paths.history(model), *(paths.test(model) / name for name in ("predictions.csv", "confusion.csv"))]
-    pictures = sorted((paths.test(model) / "pictures").glob("*.png"))
+    test = paths.test(model)
+    tables = [paths.history(model), test / "predictions.csv", test / "confusion.csv"]
+    pictures = sorted((test / "pictures").glob("*.png"))
     places = {"metrics": [paths.metrics(model)], "tables": tables, "pictures": pictures}
     return [(file, folder) for folder, files in places.items() for file in files]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import torch
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
@@ -20,13 +20,13 @@ from mlflow.types import Schema, TensorSpec
 from mnist_pipeline import networks
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
-from mnist_pipeline.registry import champion, duplicates, publication, store, versions
-from mnist_pipeline.registry.connection import insist, publisher, tolerated
+from mnist_pipeline.registry import champion, publication, store, versions
+from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
+from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.results import leaderboard
 from mnist_pipeline.training import checkpoints, predictor
 
-EXISTS = "RESOURCE_ALREADY_EXISTS"  # somebody else's first publication was quicker
 REQUIREMENTS = [
     f"mlflow=={mlflow.__version__}",
     f"torch=={torch.__version__.split('+')[0]}",
@@ -66,11 +66,33 @@ def _publish_one(client: MlflowClient, given: Publication) -> None:
 def _complete(client: MlflowClient, given: Publication) -> None:
     if not versions.all_of(given.name, given.content):
         _make(client, given)
-    version = duplicates.remove(client, given.name, given.content)
+    version = _remove_duplicates(client, given)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
         if version.tags.get(key) != value and not (key == "candidate" and version.is_candidate):
             client.set_model_version_tag(given.name, str(version.number), key, value)
+
+
+def _remove_duplicates(client: MlflowClient, given: Publication) -> Version:
+    """Leave the lowest version of this content, which has to be there, with its run and its model; returns it.
+
+    The others are of publishers at once, of one that was killed, or of a request that was sent again since its answer
+    was lost. Whoever is still writing to another run or model gets an error from MLflow then. A run that is deleted
+    already is looked at, too: its writer may have begun a model before noticing.
+    """
+    kept, *others = versions.all_of(given.name, given.content)
+    for other in others:
+        with tolerated(GONE):
+            client.delete_model_version(given.name, str(other.number))
+    experiment_id = client.get_run(kept.run_id).info.experiment_id
+    for run in client.search_runs([experiment_id], f"tags.content = '{given.content}'", ViewType.ALL):
+        for logged in client.search_logged_models([experiment_id], f"source_run_id = '{run.info.run_id}'"):
+            if logged.model_id != kept.model_id:
+                with tolerated(GONE):
+                    client.delete_logged_model(logged.model_id)
+        if run.info.run_id != kept.run_id and run.info.lifecycle_stage == "active":
+            client.delete_run(run.info.run_id)
+    return kept
 
 
 def _make(client: MlflowClient, given: Publication) -> None:

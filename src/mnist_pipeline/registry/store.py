@@ -4,6 +4,7 @@ Nothing here needs MLflow, so that `mnist repro` can look before it runs anythin
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -71,11 +72,7 @@ def forget_stale_receipt() -> None:
     That is when the store is gone, when its address is another one, or when an experiment published, which could not
     become champion.
     """
-    if not paths.RECEIPT.exists():
-        return
-    try:
-        published_to = read_json(paths.PUBLISHED_TO)
-    except PipelineError:
-        published_to = None
-    if published_to != {"address": shown(address()), "experiment": None} or not exists():
-        paths.RECEIPT.unlink()
+    with suppress(PipelineError):  # nothing says where it went
+        if exists() and read_json(paths.PUBLISHED_TO) == {"address": shown(address()), "experiment": None}:
+            return
+    paths.RECEIPT.unlink(missing_ok=True)

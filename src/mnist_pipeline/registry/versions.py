@@ -1,13 +1,12 @@
 """The versions of a registered model: which there are, and what their tags say. To be asked inside a connection."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import mlflow
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry.connection import tolerated
+from mnist_pipeline.registry.connection import GONE, tolerated
 
 CHAMPION = "champion"
 CANDIDATE = "yes"
@@ -29,6 +28,10 @@ class Version:
         return CHAMPION in self.aliases
 
     @property
+    def is_candidate(self) -> bool:
+        return self.tags.get("candidate") == CANDIDATE
+
+    @property
     def model(self) -> str:
         return self.tags.get("model", "unknown")
 
@@ -44,10 +47,6 @@ class Version:
         return None if accuracy is None else float(accuracy)
 
     @property
-    def is_candidate(self) -> bool:
-        return self.tags.get("candidate") == CANDIDATE
-
-    @property
     def rank(self) -> tuple[float, int] | None:
         """What the champion is chosen by: validation accuracy, then fewer parameters; None if it was not validated."""
         accuracy = self.tags.get("validation_accuracy")
@@ -60,9 +59,8 @@ class Version:
 
     def beats(self, other: "Version") -> bool:
         """Whether it is better on the same validation images."""
-        if self.rank is None or other.rank is None:
-            return False
-        return self.is_comparable(other) and self.rank > other.rank
+        ours, theirs = self.rank, other.rank
+        return self.is_comparable(other) and ours is not None and theirs is not None and ours > theirs
 
     def __str__(self) -> str:
         return f"{self.name} version {self.number} ({self.model})"
@@ -73,15 +71,15 @@ def all_of(name: str, content: str | None = None) -> list[Version]:
 
     None when there is no such model.
     """
-    aliases = defaultdict[int, list[str]](list)
-    with tolerated("RESOURCE_DOES_NOT_EXIST"):
-        for alias, number in MlflowClient().get_registered_model(name).aliases.items():
-            aliases[int(number)].append(alias)  # the versions that a search finds do not have theirs
+    bearers: dict[str, str] = {}
+    with tolerated(GONE):
+        bearers = MlflowClient().get_registered_model(name).aliases  # the versions that a search finds have none
     query = f"name = '{name}'" + (f" AND tags.content = '{content}'" if content else "")
     found = []
     for one in mlflow.search_model_versions(filter_string=query):
         number, model_id = int(one.version), one.source.removeprefix("models:/")
-        found.append(Version(name, number, one.run_id or "", model_id, tuple(aliases[number]), dict(one.tags)))
+        aliases = tuple(alias for alias, bearer in bearers.items() if int(bearer) == number)
+        found.append(Version(name, number, one.run_id or "", model_id, aliases, dict(one.tags)))
     return sorted(found, key=lambda version: version.number)
 
 
