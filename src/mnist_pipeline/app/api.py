@@ -3,7 +3,6 @@
 import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,10 @@ from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
 from mnist_pipeline.pictures import recognition
-from mnist_pipeline.training.predictor import Classifier
 
 PAGE = Path(__file__).with_name("page")
 LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The likeliest digit, ten probabilities, and the 28×28 picture that the network saw: 0 background to 255 ink."""
-
-    digit: int
-    probabilities: list[float]
-    seen: list[list[int]]
 
 
 def application(library: Library) -> FastAPI:
@@ -42,8 +31,7 @@ def application(library: Library) -> FastAPI:
     and hold more large photos in memory.
     """
     app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
-    app.state.workers = ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
-    app.exception_handler(RequestValidationError)(_explain)
+    workers = ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
 
     @app.get("/models")
     def models() -> list[dict[str, Any]]:
@@ -54,7 +42,7 @@ def application(library: Library) -> FastAPI:
         ]
 
     @app.post("/predict")
-    async def predict(request: Request, version: int | None = None) -> Answer:
+    async def predict(request: Request, version: int | None = None) -> dict[str, Any]:
         """What a version, by default the first of `models`, sees in the picture that is the body of the request.
 
         4xx with the reason: 400 no body, 404 no such version, 413 too large, 415 not sent as a picture, 422 not a
@@ -64,8 +52,16 @@ def application(library: Library) -> FastAPI:
         if chosen not in library.versions:
             raise HTTPException(404, f"version {version} is not registered; restart `mnist app` to see those that are")
         content = await _body(request)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(app.state.workers, _answer, library, chosen, content)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(workers, _answer, library, chosen, content)
+        except PipelineError as error:
+            raise HTTPException(422, str(error)) from None
+
+    @app.exception_handler(RequestValidationError)
+    async def explain(_: Request, error: RequestValidationError) -> JSONResponse:
+        """A version that is no number, in one line instead of FastAPI's list."""
+        (cause,) = error.errors()
+        return JSONResponse({"detail": f"version: {cause['msg']}, found {cause['input']!r}"}, 422)
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
@@ -88,24 +84,11 @@ async def _body(request: Request) -> bytes:
     return bytes(content)
 
 
-def _answer(library: Library, version: int, content: bytes) -> Answer:
+def _answer(library: Library, version: int, content: bytes) -> dict[str, Any]:
+    """The likeliest digit, ten probabilities, and the 28×28 picture that the network saw: 0 background to 255 ink."""
     try:
         classifier = library.classifier(version)
     except PipelineError as error:
         raise HTTPException(503, str(error)) from None
-    try:
-        return recognise(classifier, content)
-    except PipelineError as error:
-        raise HTTPException(422, str(error)) from None
-
-
-def recognise(classifier: Classifier, content: bytes) -> Answer:
-    """What a model sees in the file of a picture. Raises PipelineError when it can't be read or is empty."""
     one = recognition.recognise(classifier, io.BytesIO(content), "picture")
-    return Answer(one.digit, one.probabilities, one.pixels.round().astype(int).tolist())
-
-
-async def _explain(_: Request, error: RequestValidationError) -> JSONResponse:
-    """A parameter of the wrong type, in one line instead of FastAPI's list."""
-    causes = [f"{one['loc'][-1]}: {one['msg']}, found {one['input']!r}" for one in error.errors()]
-    return JSONResponse({"detail": "; ".join(causes)}, 422)
+    return {"digit": one.digit, "probabilities": one.probabilities, "seen": one.pixels.round().astype(int).tolist()}

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from mnist_pipeline.app import api
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.pictures import recognition
 
 READY_AT_ONCE = 10
 SECONDS_TO_FINISH = 3
@@ -59,12 +60,12 @@ def warm_up(library: Library) -> None:
     The very first has to work. Another that does not is named here, and again with the reason when it is chosen.
     """
     stroke = drawing([(0.5, 0.2), (0.5, 0.8)])
-    first, *others = list(library.versions)[:READY_AT_ONCE]
-    api.recognise(library.classifier(first), stroke)
-    for number in others:
+    for place, number in enumerate(list(library.versions)[:READY_AT_ONCE]):
         try:
-            api.recognise(library.classifier(number), stroke)
+            recognition.recognise(library.classifier(number), io.BytesIO(stroke), "stroke")
         except PipelineError as error:
+            if place == 0:
+                raise
             print(f"version {number} is not ready: {error}", file=sys.stderr, flush=True)
 
 
