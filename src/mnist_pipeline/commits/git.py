@@ -51,15 +51,3 @@ def commit_of(revision: str) -> str:
         raise PipelineError(
             f"{revision}: no commit, tag, branch or experiment of this repository; see: git log, dvc exp list --all"
         ) from None
-
-
-def commits_by_blob(path: str) -> dict[str, list[str]]:
-    """Each content of a file of this folder, as git's object, with all commits that hold it, newest first."""
-    commits = ask("rev-list", "--all", "--date-order").split()
-    questions = "\n".join(f"{commit}:./{path}" for commit in commits)
-    answers = ask("cat-file", "--batch-check=%(objectname)", stdin=questions).splitlines()
-    found: dict[str, list[str]] = {}
-    for commit, answer in zip(commits, answers, strict=True):
-        if not answer.endswith(" missing"):
-            found.setdefault(answer, []).append(commit)
-    return found

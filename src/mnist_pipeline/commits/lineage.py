@@ -44,7 +44,7 @@ def models_at(name: str) -> list[Built]:
     Raises PipelineError when there is no dvc.lock or no such model, or when params.yaml or dvc.lock is damaged.
     """
     found = revision.at(name)
-    built = [Built(found, model) for model in found.recipes if found.lock.has_built(model)]
+    built = [Built(found, model) for model in found.recipes if found.lock.stages.keys() >= {*lockfile.stages_of(model)}]
     if not built:
         raise PipelineError(f"{found}: dvc.lock describes none of the models of params.yaml")
     return built
@@ -60,22 +60,24 @@ def model_at(name: str, model: str) -> Built:
 
 def commits_with(model: str, results: dict[str, str]) -> list[str]:
     """The commits, branches and experiments whose dvc.lock holds exactly these results, newest first, a line each."""
-    blobs = git.commits_by_blob(LOCK.as_posix())
-    commits = [commit for blob, holders in blobs.items() if _holds(blob, model, results) for commit in holders]
-    if not commits:
+    commits = git.ask("rev-list", "--all", "--date-order").split()
+    questions = "\n".join(f"{commit}:./{LOCK}" for commit in commits)
+    locks = git.ask("cat-file", "--batch-check=%(objectname)", stdin=questions).splitlines()
+    holding = {lock for lock in set(locks) if not lock.endswith(" missing") and _holds(lock, model, results)}
+    found = [commit for commit, lock in zip(commits, locks, strict=True) if lock in holding]
+    if not found:
         return []
     names = [f"--decorate-refs=refs/{kind}" for kind in ("heads", "tags", "remotes", "exps")]
     show = ("log", "--no-walk=sorted", "--stdin", "--date=short", "--format=%h %ad %s%d", *names)
-    return git.ask(*show, stdin="\n".join(commits)).split("\n")
+    return git.ask(*show, stdin="\n".join(found)).split("\n")
 
 
 def _holds(blob: str, model: str, results: dict[str, str]) -> bool:
-    """A dvc.lock that is damaged holds nothing."""
+    """Whether a dvc.lock, named as an object of git, has these results; a damaged one has none."""
     content = git.output("cat-file", "blob", blob)
     if not all(md5.encode() in content for md5 in results.values()):  # reading YAML is slow
         return False
     try:
-        lock = lockfile.parse(content)
-    except ValueError:
+        return lockfile.parse(content).results(model) == results
+    except (ValueError, PipelineError):
         return False
-    return lock.has_built(model) and lock.results(model) == results

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,41 +31,29 @@ class Stage(BaseModel):
     params: dict[str, dict[str, Any]] = {}
 
 
-class Content(BaseModel):
-    """As much of a dvc.lock as is read here."""
+class Lock(BaseModel):
+    """The stages of a dvc.lock by name; other keys of the file are passed over."""
 
     stages: dict[str, Stage] = {}
-
-
-@dataclass(frozen=True)
-class Lock:
-    """The stages of a dvc.lock by name, each with the keys of `Stage`."""
-
-    path: Path
-    stages: dict[str, Any]
 
     def outputs(self, stage: str) -> dict[str, str]:
         """The md5 of each output of a stage that has one, by path. Raises PipelineError for an unknown stage."""
         if stage not in self.stages:
-            raise PipelineError(f"{self.path}: no stage {stage}; run `make repro` or `dvc repro` first")
-        return {out["path"]: out["md5"] for out in self.stages[stage]["outs"] if out["md5"]}
-
-    def has_built(self, model: str) -> bool:
-        """Whether a model was trained and evaluated."""
-        return self.stages.keys() >= set(stages_of(model))
+            raise PipelineError(f"{LOCK}: no stage {stage}; run `make repro` or `dvc repro` first")
+        return {out.path: out.md5 for out in self.stages[stage].outs if out.md5}
 
     def results(self, model: str) -> dict[str, str]:
         """The md5 of everything that training and evaluation of a model left, by path."""
         return {path: md5 for stage in stages_of(model) for path, md5 in self.outputs(stage).items()}
 
     def check(self, stage: str) -> dict[str, str]:
-        """The outputs of a stage. Raises PipelineError when a file is not the one that dvc.lock describes."""
+        """The outputs of a stage. Raises PipelineError when a file here is not the one that dvc.lock describes."""
         outputs = self.outputs(stage)
         for path, expected in outputs.items():
-            found = md5(self.path.parent / path)
+            found = md5(Path(path))
             if found != expected:
                 raise PipelineError(
-                    f"{path}: expected md5 {expected} as in {self.path}, found {found or 'no such file'}; "
+                    f"{path}: expected md5 {expected} as in {LOCK}, found {found or 'no such file'}; "
                     "run `make repro`, or `dvc checkout` to get back what dvc.lock describes"
                 )
         return outputs
@@ -75,19 +62,18 @@ class Lock:
 def load(path: Path = LOCK) -> Lock:
     """Read a dvc.lock; one that is missing or empty has no stages. Raises PipelineError when it is damaged."""
     try:
-        return parse(path.read_bytes() if path.exists() else b"", path)
+        return parse(path.read_bytes() if path.exists() else b"")
     except ValueError as error:
         raise PipelineError(f"{path}: {error}") from None
 
 
-def parse(content: bytes, path: Path = LOCK) -> Lock:
-    """The same from its bytes; `path` leads to the files that it describes. Raises ValueError, in one line."""
+def parse(content: bytes) -> Lock:
+    """What the bytes of a dvc.lock say. Raises ValueError, in one line."""
     try:
         parsed = YAML(typ="safe").load(content) or {}
+        return Lock.model_validate(parsed)
     except (YAMLError, RecursionError) as error:
         raise ValueError(f"not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        return Lock(path, Content.model_validate(parsed).model_dump()["stages"])
     except ValidationError as error:
         raise ValueError(yaml_reader.explain(error, parsed, ())) from None
 
@@ -110,9 +96,8 @@ def md5(path: Path) -> str:
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
-    files = {file.relative_to(path): md5(file) for file in path.rglob("*") if file.is_file()}
-    listed = [{"md5": digest, "relpath": name.as_posix()} for name, digest in files.items()]
-    listed.sort(key=lambda entry: entry["relpath"])
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    listed = [{"md5": md5(files[name]), "relpath": name} for name in sorted(files)]
     return md5_of(json.dumps(listed).encode()) + FOLDER if listed else ""
 
 

@@ -20,17 +20,12 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pipeline import dvc_program
 
 WORKING_TREE = "working tree"
-PREDICTIONS = ["index", "label", "predicted"]
-
 Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A name as people gave it, and the commit that it means; none for the working tree.
-
-    params.yaml, dvc.lock and which models there are, are read once.
-    """
+    """A name as people gave it, and the commit that it means; none for the working tree. What it knows is read once."""
 
     name: str
     commit: str | None
@@ -52,7 +47,7 @@ class Revision:
         """The bytes of a file; None when there is no such file, or Git does not keep it."""
         if not self.has(path):
             return None
-        return path.read_bytes() if self.commit is None else git.output("cat-file", "blob", f"{self.commit}:./{path}")
+        return git.output("cat-file", "blob", f"{self.commit}:./{path}") if self.commit else path.read_bytes()
 
     def _read(self, path: Path, reader: Callable[[bytes], Content]) -> Content:
         content = self.content(path)
@@ -78,8 +73,7 @@ class Revision:
     @property
     def recipes(self) -> dict[str, Any]:
         """What params.yaml has under `models`, by their names."""
-        recipes: dict[str, Any] = self.params.get("models", {})
-        return recipes
+        return dict(self.params.get("models", {}))
 
     @cached_property
     def lock(self) -> Lock:
@@ -97,8 +91,8 @@ class Revision:
 
     def predictions(self, model: str) -> pd.DataFrame:
         """A row a test image: `index`, `label` and `predicted`."""
-        path = paths.test(model) / "predictions.csv"
-        return self._read(path, lambda content: pd.read_csv(io.BytesIO(content), usecols=PREDICTIONS))
+        path, columns = paths.test(model) / "predictions.csv", ["index", "label", "predicted"]
+        return self._read(path, lambda content: pd.read_csv(io.BytesIO(content), usecols=columns))
 
     def history(self, model: str) -> pd.DataFrame:
         """A row for each step that `train` noted of a model; what a row does not have is NaN."""
@@ -106,7 +100,7 @@ class Revision:
 
     @cached_property
     def cache(self) -> Path:
-        """The folder of DVC's cache, wherever it is configured. Raises PipelineError when DVC can't say."""
+        """The folder of DVC's cache, wherever that is configured."""
         return Path(dvc_program.run("cache", "dir"))
 
     def cached(self, md5: str) -> bytes | None:

@@ -62,7 +62,7 @@ def _behind(model: str) -> set[str]:
 
 
 def _is_stale(revision: Revision, model: str) -> bool:
-    recorded = [revision.lock.stages[stage].get("params", {}).get(PARAMS.name, {}) for stage in _behind(model)]
+    recorded = [revision.lock.stages[stage].params.get(PARAMS.name, {}) for stage in _behind(model)]
     return any(_at(revision.params, key) != value for values in recorded for key, value in values.items())
 
 
@@ -74,7 +74,7 @@ def _at(content: Any, key: str) -> Any:
 
 def _read(lock: Lock, model: str) -> set[tuple[str, str]]:
     """What the two stages of a model read apart from params.yaml: files with md5s, packages with versions."""
-    stages = [lock.stages.get(stage, {}) for stage in lockfile.stages_of(model)]
-    files = {(dep["path"], dep["md5"]) for stage in stages for dep in stage.get("deps", [])}
-    params = [entry for stage in stages for file, entry in stage.get("params", {}).items() if file != PARAMS.name]
+    stages = [lock.stages[stage] for stage in lockfile.stages_of(model) if stage in lock.stages]
+    files = {(dep.path, str(dep.md5)) for stage in stages for dep in stage.deps}
+    params = [entry for stage in stages for file, entry in stage.params.items() if file != PARAMS.name]
     return files | {(name, str(value)) for entry in params for name, value in entry.items()}

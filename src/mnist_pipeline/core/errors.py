@@ -8,14 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FULL, PROTECTED, RIGHTS = "make space on that disk", "make it writable", "check its rights"
-REFUSALS = {
-    errno.ENOSPC: FULL,
-    errno.EDQUOT: FULL,
-    errno.EROFS: PROTECTED,
-    errno.EACCES: RIGHTS,
-    errno.EPERM: RIGHTS,
-}
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # can only mean the place that is written to
+DISK = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: PROTECTED}  # can only mean the place that is written to
+REFUSALS = DISK | {errno.EACCES: RIGHTS, errno.EPERM: RIGHTS}
 
 
 class PipelineError(Exception):
@@ -28,15 +22,11 @@ def refusal(error: BaseException) -> str | None:
     If the error names no file, a full or read-only disk is taken to be below the working directory; for a lack of
     rights the place is then unknown: None, so that the traceback is shown.
     """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in REFUSALS:
-            place = cause.filename2 or cause.filename or (f"a file below {Path.cwd()}" if cause.errno in DISK else "")
-            if not place:
-                return None
-            return f"{place}: {cause.strerror}; {REFUSALS[cause.errno]}, then run this again"
-        cause = cause.__cause__ or cause.__context__
-    return None
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        place = error.filename2 or error.filename or (f"a file below {Path.cwd()}" if error.errno in DISK else "")
+        return f"{place}: {error.strerror}; {REFUSALS[error.errno]}, then run this again" if place else None
+    cause = error.__cause__ or error.__context__
+    return refusal(cause) if cause else None
 
 
 @contextmanager
@@ -52,9 +42,8 @@ def program() -> Iterator[None]:
     except PipelineError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        explained = refusal(error)
-        if explained is None:
-            raise
-        sys.exit(f"error: {explained}")
+        if explained := refusal(error):
+            sys.exit(f"error: {explained}")
+        raise
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -10,7 +10,7 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a file's name too
-Images = Annotated[int, Field(gt=0, lt=2**32)]  # as many as the format can count
+Count = Annotated[int, Field(gt=0, lt=2**32)]  # as many images as the format can count
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Arithmetic = Literal["portable", "native"]
@@ -41,8 +41,7 @@ class DataFiles(Strict):
     def _check_names(self) -> Self:
         roles: dict[str, str] = {}
         for role, file in self:
-            other = roles.setdefault(file.file, role)
-            if other != role:
+            if (other := roles.setdefault(file.file, role)) != role:
                 raise ValueError(f"four files, but data.files.{other}.file and data.files.{role}.file are the same")
         return self
 
@@ -51,17 +50,14 @@ class Data(Strict):
     """A data set in MNIST's format: its files, how many images they hold, and where to get them, best source first."""
 
     name: Name
-    training: Images
-    test: Images
+    training: Count
+    test: Count
     sources: list[Annotated[str, Field(pattern=r"^[^\x00-\x20][^\x00-\x1f]*$")]] = Field(min_length=1)
     files: DataFiles
 
 
 class Split(Strict):
-    """Validation images drawn from the training files by a seed of their own;
-
-    0 keeps all for training; then `report` refuses, since nothing can be chosen.
-    """
+    """Validation images drawn from the training files by a seed of their own; with none of them `report` refuses."""
 
     seed: int = Field(ge=0)
     validation: int = Field(ge=0)
@@ -132,10 +128,7 @@ class Affine(Strict):
 
 
 class Recipe(Strict):
-    """One entry under `models`: a network and how it is trained.
-
-    `epochs` may be fractional: 1.5 ends halfway through the second.
-    """
+    """One entry under `models`: a network and how it is trained; 1.5 epochs end halfway through the second."""
 
     network: Name
     options: dict[str, int | float | bool | str] = {}

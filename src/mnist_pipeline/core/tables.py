@@ -20,17 +20,16 @@ def flat(content: Any, prefix: str = "", *, lists: bool = False) -> dict[str, An
     return {key: value for name, inner in joined.items() for key, value in flat(inner, name, lists=lists).items()}
 
 
-def text(rows: Sequence[Mapping[Any, Any]]) -> str:
-    """Rows with the same keys under a head, a line each; what is None is a dash. An empty text without rows."""
-    return _draw(rows, "plain")
-
-
 def markdown(rows: Sequence[Mapping[Any, Any]]) -> str:
-    """The same as Markdown."""
-    return _draw(rows, "pipe")
+    """Rows with the same keys as a Markdown table, like `text`."""
+    return text(rows, "pipe")
 
 
-def _draw(rows: Sequence[Mapping[Any, Any]], form: str) -> str:
+def text(rows: Sequence[Mapping[Any, Any]], form: str = "plain") -> str:
+    """Rows with the same keys under a head, a line each; what is None is a dash. An empty text without rows.
+
+    `form` is one of tabulate's formats.
+    """
     if not rows:
         return ""
     cells = [[ABSENT if value is None else str(value) for value in row.values()] for row in rows]

@@ -84,10 +84,9 @@ def _clause(error: Any, key: str, known: Collection[str]) -> str:
 def _key(error: Any, content: Any) -> str:
     """The key as it stands in the file, without what pydantic adds to it: which of several types it tried."""
     way, parts = list(error["loc"]), []
-    if way[-1:] == ["[key]"]:  # what is wrong is the key, which may be no text
-        way = [*way[:-2], error["input"]]
-    elif error["type"] == "invalid_key":
-        way = [*way[:-1], error["input"]]
+    marked = way[-1:] == ["[key]"]
+    if marked or error["type"] == "invalid_key":  # what is wrong is the key, which may be no text
+        way = [*way[: -1 - marked], error["input"]]
     for part in way:
         try:
             content = content[part]

@@ -114,9 +114,9 @@ def _stale(promised: Lock, made: Lock, stage: str) -> Iterator[str]:
 def _inputs(lock: Lock, made: Lock, stage: str) -> dict[str, Any]:
     if stage not in lock.stages:
         return {}
-    entry, outputs = lock.stages[stage], [out["path"] for other in made.stages.values() for out in other["outs"]]
-    files = {dep["path"]: dep["md5"] for dep in entry["deps"] if not _overlaps(dep["path"], outputs)}
-    return {"cmd": entry["cmd"]} | files | flat(entry["params"])
+    entry, outputs = lock.stages[stage], [out.path for other in made.stages.values() for out in other.outs]
+    files = {dep.path: dep.md5 for dep in entry.deps if not _overlaps(dep.path, outputs)}
+    return {"cmd": entry.cmd} | files | flat(entry.params)
 
 
 def _overlaps(path: str, outputs: list[str]) -> bool:
