@@ -12,7 +12,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 PARENT = os.getppid()
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -27,42 +28,28 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 14) or not all(map(importlib.util.
 sys.path.insert(0, os.path.join(ROOT, "src"))
 
 
-def is_started_by(parent: int) -> bool:
-    """Whether that process is still our parent and in our process group; the one that adopts orphans is not."""
-    try:
-        return os.getppid() == parent and os.getpgid(parent) == os.getpgrp()
-    except OSError:
-        return False
-
-
 def _end_with_the_runner() -> None:
     """Nothing would record what an orphan makes, and the next `mnist repro` would start a second one beside it."""
-    while is_started_by(PARENT):
-        time.sleep(0.2)
+    with suppress(OSError):  # not in our process group: one that adopts orphans
+        while os.getppid() == PARENT and os.getpgid(PARENT) == os.getpgrp():
+            time.sleep(0.2)
     os._exit(1)  # at once, whatever the main thread is doing, and silent: writing to where the runner read may block
 
 
 if "DVC_STAGE" in os.environ:  # not when it was started by hand
     threading.Thread(target=_end_with_the_runner, daemon=True).start()
 
+from mnist_pipeline.arithmetic import packages, portable
+from mnist_pipeline.core import errors
 
-def _prepare() -> None:
-    from mnist_pipeline.arithmetic import packages, portable
-    from mnist_pipeline.core import errors
-
-    with errors.program():
-        packages.check()
-        portable.pin()
+with errors.program():
+    packages.check()
+    portable.pin()
 
 
-def run(main: Callable[..., None]) -> None:
-    """Prove the arithmetic, then call a stage's main function with the arguments of the command line."""
-    from mnist_pipeline.arithmetic import portable
-    from mnist_pipeline.core import errors
-
+@contextmanager
+def stage() -> Iterator[list[str]]:
+    """Around the work of a stage: proves the arithmetic, gives the command's arguments, and says errors in words."""
     with errors.program():
         portable.prove()
-        main(*sys.argv[1:])
-
-
-_prepare()
+        yield sys.argv[1:]

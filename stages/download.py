@@ -5,10 +5,5 @@ import bootstrap
 from mnist_pipeline.core import params, paths
 from mnist_pipeline.data import sources
 
-
-def main() -> None:
+with bootstrap.stage():
     sources.download(params.load().data, paths.RAW)
-
-
-if __name__ == "__main__":
-    bootstrap.run(main)

@@ -8,8 +8,7 @@ from mnist_pipeline.data import dataset
 from mnist_pipeline.results import predictions
 from mnist_pipeline.training import checkpoints, evaluation, history
 
-
-def main(model: str) -> None:
+with bootstrap.stage() as (model,):
     settings = params.load()
     device = runtime.configure(settings.runtime)
     network, manifest = checkpoints.load(paths.model(model))
@@ -21,7 +20,3 @@ def main(model: str) -> None:
     on_validation = evaluation.predict(network, training, validation, scaling) if len(validation) else None
     files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, manifest.parameters))
     predictions.write(model, on_test, test.pixels.numpy(), history.read(paths.history(model)), paths.test(model))
-
-
-if __name__ == "__main__":
-    bootstrap.run(main)

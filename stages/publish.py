@@ -5,10 +5,5 @@ import bootstrap
 from mnist_pipeline.core import params
 from mnist_pipeline.registry import publishing
 
-
-def main() -> None:
+with bootstrap.stage():
     publishing.publish(list(params.load().models))
-
-
-if __name__ == "__main__":
-    bootstrap.run(main)

@@ -6,8 +6,7 @@ from mnist_pipeline.core import params, paths
 from mnist_pipeline.core.files import write_csv, write_json
 from mnist_pipeline.results import leaderboard, plots
 
-
-def main() -> None:
+with bootstrap.stage():
     models = list(params.load().models)
     table = leaderboard.read_metrics(models)
     best = leaderboard.best(table)
@@ -16,7 +15,3 @@ def main() -> None:
     paths.LEADERBOARD.write_text(leaderboard.leaderboard(table, best["model"]), encoding="utf-8")
     write_csv(paths.CURVES, leaderboard.curves(models))
     plots.save(plots.comparison(table), paths.COMPARISON)
-
-
-if __name__ == "__main__":
-    bootstrap.run(main)

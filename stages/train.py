@@ -5,12 +5,7 @@ import bootstrap
 from mnist_pipeline.core import params
 from mnist_pipeline.training.train import train
 
-
-def main(model: str) -> None:
+with bootstrap.stage() as (model,):
     trained = train(params.load(), model)
     trained.write()
     trained.state.remove()
-
-
-if __name__ == "__main__":
-    bootstrap.run(main)

@@ -7,8 +7,7 @@ from mnist_pipeline.core.files import write_json
 from mnist_pipeline.data import verification
 from mnist_pipeline.results import plots
 
-
-def main() -> None:
+with bootstrap.stage():
     settings = params.load()
     checked = verification.verify(settings.data, paths.RAW)
     summary = verification.summary(settings.data, settings.split, checked)
@@ -23,7 +22,3 @@ def main() -> None:
     }
     for picture, figure in pictures.items():
         plots.save(figure, paths.DATA_PICTURES / f"{picture}.png")
-
-
-if __name__ == "__main__":
-    bootstrap.run(main)

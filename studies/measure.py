@@ -76,4 +76,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    bootstrap.run(main)
+    with bootstrap.stage() as arguments:
+        main(*arguments)

@@ -55,4 +55,5 @@ def _move_epochs(trained: Trained) -> None:
 
 
 if __name__ == "__main__":
-    bootstrap.run(main)
+    with bootstrap.stage() as arguments:
+        main(*arguments)

@@ -5,8 +5,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO
 
 from mnist_pipeline.core.errors import PipelineError
 
@@ -16,23 +14,15 @@ BUSY = ("Unable to acquire lock", "is busy")
 def run(*arguments: str) -> str:
     """What a dvc command prints, without space around it. Raises PipelineError with DVC's own words when it fails.
 
-    The environment's folder of programs goes to the head of the PATH: workers inherit it, and find `dvc` and `python3`.
+    The environment's folder of programs goes to the head of the PATH: stages find their `python3` there.
     """
-    programs = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
-    for pause in (1, 3, 5, None):  # another experiment that begins or ends holds DVC's lock for a moment
-        with TemporaryFile() as printed, TemporaryFile() as complaint:  # a worker would hold a pipe open while it lives
-            command = [sys.executable, "-m", "dvc", *arguments]
-            code = subprocess.run(command, env=environment, stdout=printed, stderr=complaint, check=False).returncode
-            said, wrong = (_read(stream) for stream in (printed, complaint))
-        if code == 0:
-            return said.strip()
-        if pause is None or not any(sign in wrong for sign in BUSY):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    command, environment = [sys.executable, "-m", "dvc", *arguments], os.environ | {"PATH": path}
+    for pause in (1, 3, 5, None):  # another DVC that begins or ends holds its lock for a moment
+        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace")
+        if done.returncode == 0:
+            return done.stdout.strip()
+        if pause is None or not any(sign in done.stderr for sign in BUSY):
             break
         time.sleep(pause)
-    raise PipelineError(f"dvc {' '.join(arguments)}: {' '.join(wrong.split()) or f'exit code {code}'}")
-
-
-def _read(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    return stream.read().decode(errors="replace")
+    raise PipelineError(f"dvc {' '.join(arguments)}: {' '.join(done.stderr.split()) or f'exit code {done.returncode}'}")

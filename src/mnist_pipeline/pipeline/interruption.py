@@ -11,10 +11,9 @@ REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interruptible() -> Iterator[None]:
     """Inside, the first request to end becomes KeyboardInterrupt; further ones do not disturb the cleaning up.
 
-    For the main thread.
+    For the main thread. What is ignored, as under nohup, stays so.
     """
-    before = {number: signal.getsignal(number) for number in REQUESTS}
-    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # as under nohup
+    heeded = {number: handler for number in REQUESTS if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
 
     def interrupt(*_: object) -> None:
         for number in heeded:
@@ -26,5 +25,5 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in heeded:
-            signal.signal(number, before[number])
+        for number, handler in heeded.items():
+            signal.signal(number, handler)

@@ -1,9 +1,8 @@
-"""Files that a killed DVC leaves behind and that would block the next one.
+"""What a killed DVC leaves behind and would block the next one.
 
-The list of which process reads and writes which output: DVC itself passes over processes that are gone. It refuses a
-list that a kill left half written, and it takes for alive a process that got the number of a dead one, as after a
-restart of the machine or of a container. Also empty folders of the run cache: DVC makes one before it writes an entry,
-and fails on a folder without any.
+Its list of which process uses which output: it passes over processes that are gone, but refuses a list that was left
+half written, and takes for alive a process that got the number of a dead one, as after a restart. And empty folders of
+the run cache: DVC makes one before it writes an entry, and fails on a folder without any.
 """
 
 import json

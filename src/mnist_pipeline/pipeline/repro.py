@@ -6,7 +6,6 @@ the signatures, and another one compares what both ways write.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -26,6 +25,7 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError, refusal
+from mnist_pipeline.core.files import whole
 from mnist_pipeline.pipeline import leftovers
 from mnist_pipeline.pipeline.commands import Commands, Ran
 from mnist_pipeline.pipeline.interruption import interruptible
@@ -69,7 +69,8 @@ class Pipeline:
             for name, stage in self.stages.items()
         }
         self.commands = Commands(paths.LOGS)
-        self.running: dict[str, ExitStack] = {}  # what keeps other processes from the outputs of these stages
+        self.locks = ExitStack()  # whatever happens, no output stays locked once all commands have ended
+        self.running: dict[str, ExitStack] = {}  # of these locks, those on the outputs of each stage
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
         self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
@@ -79,7 +80,7 @@ class Pipeline:
         """Run all stages, at most `jobs` at once; after a failure those that run finish and none is started."""
         schedule = Schedule(self.needs, expected_seconds)
         futures: dict[Future[Ran], str] = {}
-        with self._unlocking(), ThreadPoolExecutor(jobs) as pool:
+        with self.locks, ThreadPoolExecutor(jobs) as pool:
             try:
                 while True:
                     while not self.failed and len(futures) < jobs and (name := schedule.next()) is not None:
@@ -98,16 +99,6 @@ class Pipeline:
             except BaseException:
                 self.commands.end()
                 raise
-
-    @contextmanager
-    def _unlocking(self) -> Iterator[None]:
-        """Whatever happens, no output stays locked; for when all commands have ended."""
-        try:
-            yield
-        finally:
-            with ExitStack() as locks:
-                for lock in self.running.values():
-                    locks.push(lock)
 
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
@@ -130,9 +121,10 @@ class Pipeline:
                 stage.remove_outs()
             self.inputs[name] = self._inputs(stage)
             outputs = [out.fs_path for out in stage.outs]
-            lock = rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False)
-            self.running[name] = ExitStack()
-            self.running[name].enter_context(lock)
+            self.running[name] = self.locks.enter_context(ExitStack())
+            self.running[name].enter_context(
+                rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False)
+            )
         self._say()
         return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **prepare_kwargs(stage))
 
@@ -195,12 +187,9 @@ class Pipeline:
         self.done[name] = stage
         due = [name for name in takewhile(self.done.__contains__, self.stages) if self.done[name] is not None]
         if due:
-            copy = Path(self.repo.tmp_dir) / f"{LOCK}.part"
-            copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
-            Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
-            with copy.open("rb") as stream:
-                os.fsync(stream.fileno())  # whole also after the power failed
-            copy.replace(LOCK)
+            with whole(LOCK, Path(self.repo.tmp_dir) / f"{LOCK}.part") as copy:
+                copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
+                Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
             self.done.update(dict.fromkeys(due))
 
 
