@@ -69,11 +69,11 @@ def _write(folder: Path, images: idx.Bytes, labels: idx.Bytes, count: int) -> No
     raw.mkdir(parents=True)
     shifts = list(itertools.product(range(-5, 5), repeat=2))[: count // len(labels)]
     with gzip.open(raw / "a.gz", "wb", compresslevel=1) as stream:
-        stream.write(struct.pack(">4I", idx.IMAGES_MAGIC, count, idx.SIZE, idx.SIZE))
+        stream.write(struct.pack(">4I", idx.UNSIGNED_BYTES + 3, count, idx.SIZE, idx.SIZE))
         for shift in shifts:
             stream.write(np.roll(images, shift, axis=(1, 2)).tobytes())
     with gzip.open(raw / "b.gz", "wb", compresslevel=1) as stream:
-        stream.write(struct.pack(">2I", idx.LABELS_MAGIC, count))
+        stream.write(struct.pack(">2I", idx.UNSIGNED_BYTES + 1, count))
         for _ in shifts:
             stream.write(labels.tobytes())
     (raw / "c.gz").hardlink_to(raw / "a.gz")

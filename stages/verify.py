@@ -4,15 +4,15 @@ import bootstrap
 
 from mnist_pipeline.core import params, paths
 from mnist_pipeline.core.files import write_json
-from mnist_pipeline.data import verification
+from mnist_pipeline.data import dataset, verification
 from mnist_pipeline.results import plots
 
 with bootstrap.stage():
     settings = params.load()
-    checked = verification.verify(settings.data, paths.RAW)
-    summary = verification.summary(settings.data, settings.split, checked)
+    files = verification.verify(settings.data, paths.RAW)
+    summary = verification.summary(settings.data, settings.split, files)
     write_json(paths.DATA_METRICS, summary)
-    training, test = checked["training_images"].values, checked["test_images"].values
+    training, test = dataset.training_set().pixels.numpy(), dataset.test_set().pixels.numpy()
     name = settings.data.name
     pictures = {
         "training-6x10": plots.image_grid(training[:60], 10, f"{name}: the first 60 training images"),

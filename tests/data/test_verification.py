@@ -94,10 +94,10 @@ def test_a_bad_file_is_refused(role: str, change: Change, message: str, bare: Da
 
 
 @pytest.mark.parametrize("role", ["training_labels", "test_labels"])
-def test_an_eleventh_class_is_refused(role: str, bare: Data, raw: Path) -> None:
+def test_the_first_label_that_is_no_digit_is_named(role: str, bare: Data, raw: Path) -> None:
     path = raw / synthetic.FILES[role]
-    path.write_bytes(repacked(lambda content: content[:12] + b"\x0a" + content[13:])(path.read_bytes()))
-    with pytest.raises(PipelineError, match=f"^{path}: label 4: expected 0–9, found 10$"):
+    path.write_bytes(repacked(lambda content: content[:12] + b"\x09\x0a\xff" + content[15:])(path.read_bytes()))
+    with pytest.raises(PipelineError, match=f"^{path}: label 5: expected 0–9, found 10$"):
         verification.verify(bare, raw)
 
 

@@ -72,21 +72,14 @@ def split(labels: npt.NDArray[np.uint8], spec: Split) -> tuple[Tensor, Tensor]:
         raise PipelineError(
             f"params.yaml: split.validation: found {spec.validation}, but there are {len(labels)} images"
         )
-    generator = np.random.default_rng(spec.seed)
-    quotas = _quotas(np.bincount(labels, minlength=idx.CLASSES), spec.validation)
-    chosen = np.zeros(len(labels), dtype=bool)
-    for digit, quota in enumerate(quotas):
-        members = np.flatnonzero(labels == digit)
-        chosen[generator.permutation(members)[:quota]] = True
-    return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
-
-
-def _quotas(counts: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:
-    shares = counts * total / counts.sum()
-    quotas: npt.NDArray[np.int64] = shares.astype(np.int64)
+    shares = np.bincount(labels) * spec.validation / len(labels)
+    quotas = shares.astype(np.int64)
     largest_remainders = np.argsort(quotas - shares, kind="stable")
-    quotas[largest_remainders[: total - quotas.sum()]] += 1
-    return quotas
+    quotas[largest_remainders[: spec.validation - quotas.sum()]] += 1
+    generator, chosen = np.random.default_rng(spec.seed), np.zeros(len(labels), dtype=bool)
+    for digit, quota in enumerate(quotas):
+        chosen[generator.permutation(np.flatnonzero(labels == digit))[:quota]] = True
+    return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
 
 
 def shuffled(indices: Tensor, batch: int, count: int) -> Iterator[Tensor]:

@@ -10,7 +10,7 @@ import hashlib
 import struct
 import zlib
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +20,15 @@ from mnist_pipeline.core.files import whole
 
 SIZE = 28
 CLASSES = 10
-LABELS_MAGIC = 2049
-IMAGES_MAGIC = 2051
+UNSIGNED_BYTES = 0x0800  # of the magic number; the number of dimensions is added to it
 LONGEST_HEADER = 16
 CHUNK = 1 << 20
 Bytes = npt.NDArray[np.uint8]
-DIMENSIONS = (
-    ("count", "how many images or labels follow"),
-    ("rows", "height of each image in pixels"),
-    ("columns", "width of each image in pixels"),
-)
 
 
 class HeaderField(NamedTuple):
-    """One field of a header: where it stands, what it is called, what was found and what that means."""
+    """One of the header's integers, of four bytes each: what it is called, what was found and what that means."""
 
-    offset: int
     name: str
     value: int
     meaning: str
@@ -52,35 +45,24 @@ def unpack(packed: Path, target: Path, shape: tuple[int, ...]) -> str:
     Reads in pieces and never past what the shape takes, so that neither a large file nor a bomb fills the memory.
     Raises PipelineError when the file is not gzip, is damaged, or is shorter or longer than the shape asks for.
     """
+    digest, expected = hashlib.sha256(), expected_bytes(shape)
     try:
         with whole(target) as part, gzip.open(packed) as source, part.open("wb") as sink:
-            return _copy_checked(packed, source, sink, shape)
+            chunk = source.read(LONGEST_HEADER)
+            promised = (UNSIGNED_BYTES + len(shape), *shape)
+            for (name, value, meaning), right in zip(header(packed, chunk), promised, strict=False):
+                if value != right:
+                    raise PipelineError(f"{packed}: {name}: expected {right}, found {value} ({meaning})")
+            while chunk and sink.tell() <= expected:
+                digest.update(chunk)
+                sink.write(chunk)
+                chunk = source.read(CHUNK)
+            if sink.tell() != expected:
+                found = f"more than {expected}" if sink.tell() > expected else sink.tell()
+                raise PipelineError(f"{packed}: length: expected {expected} bytes for shape {shape}, found {found}")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise PipelineError(f"{packed}: not a whole gzip file ({error}); delete it and download it again") from error
-
-
-def _copy_checked(packed: Path, source: gzip.GzipFile, sink: IO[bytes], shape: tuple[int, ...]) -> str:
-    digest, expected = hashlib.sha256(), expected_bytes(shape)
-    chunk = source.read(LONGEST_HEADER)
-    _check_header(packed, chunk, shape)
-    length = 0
-    while chunk and length <= expected:
-        length += len(chunk)
-        digest.update(chunk)
-        sink.write(chunk)
-        chunk = source.read(CHUNK)
-    if length != expected:
-        found = f"more than {expected}" if length > expected else str(length)
-        raise PipelineError(f"{packed}: length: expected {expected} bytes for shape {shape}, found {found}")
     return digest.hexdigest()
-
-
-def _check_header(path: Path, content: bytes, shape: tuple[int, ...]) -> None:
-    expected = [LABELS_MAGIC if len(shape) == 1 else IMAGES_MAGIC, *shape]
-    fields = header(path, content)
-    for field, value in zip(fields, expected, strict=False):
-        if field.value != value:
-            raise PipelineError(f"{path}: {field.name}: expected {value}, found {field.value} ({field.meaning})")
 
 
 def header(path: Path, content: bytes) -> list[HeaderField]:
@@ -89,26 +71,16 @@ def header(path: Path, content: bytes) -> list[HeaderField]:
     length = 4 + 4 * dimensions
     if len(content) < length:
         raise PipelineError(f"{path}: header: expected {length} bytes, found {len(content)}")
-    values = struct.unpack_from(f">{1 + dimensions}I", content)
-    described = (("magic number", _explain_magic(content)), *DIMENSIONS)
-    return [
-        HeaderField(4 * place, name, value, meaning)
-        for place, (value, (name, meaning)) in enumerate(zip(values, described, strict=False))
-    ]
-
-
-def _explain_magic(content: bytes) -> str:
-    kind = "unsigned bytes" if content[2] == 8 else f"values of type {content[2]}"
     start = "" if content[:2] == b"\0\0" else "not an IDX file: it does not begin with two zero bytes; "
-    return f"{start}{kind} in {content[3]} dimensions"
-
-
-def check_labels(path: Path, labels: Bytes) -> None:
-    """Raises PipelineError unless every label is a digit, naming the first that is not."""
-    wrong = np.flatnonzero(labels >= CLASSES)
-    if wrong.size:
-        index = int(wrong[0])
-        raise PipelineError(f"{path}: label {index}: expected 0–{CLASSES - 1}, found {labels[index]}")
+    kind = "unsigned bytes" if content[2] == 8 else f"values of type {content[2]}"
+    described = (
+        ("magic number", f"{start}{kind} in {content[3]} dimensions"),
+        ("count", "how many images or labels follow"),
+        ("rows", "height of each image in pixels"),
+        ("columns", "width of each image in pixels"),
+    )
+    values = struct.unpack_from(f">{1 + dimensions}I", content)
+    return [HeaderField(name, value, meaning) for (name, meaning), value in zip(described, values, strict=False)]
 
 
 def read(path: Path) -> Bytes:
@@ -125,10 +97,9 @@ def read(path: Path) -> Bytes:
 
 def explain(path: Path) -> str:
     """Each field of a file's header on a line of its own: offset, name, value, meaning."""
-    fields = _header_of(path)
-    rows = [f"  byte {field.offset:>2}  {field.name:12}  {field.value:>6}  {field.meaning}" for field in fields]
-    first = 4 * len(fields)
-    return "\n".join([str(path), *rows, f"  byte {first:>2}  values        one byte each, to the end of the file"])
+    lines = [f"{name:12}  {value:>6}  {meaning}" for name, value, meaning in _header_of(path)]
+    lines.append("values        one byte each, to the end of the file")
+    return "\n".join([str(path), *(f"  byte {4 * place:>2}  {line}" for place, line in enumerate(lines))])
 
 
 def _header_of(path: Path) -> list[HeaderField]:

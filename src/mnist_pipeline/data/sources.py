@@ -4,13 +4,13 @@ A source is an `https://`, `http://` or `file://` address of a folder, or a path
 """
 
 import shutil
-import socket
 from pathlib import Path
+from socket import gaierror
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import requests
-import urllib3
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from mnist_pipeline.core.errors import DISK, PipelineError
 from mnist_pipeline.core.files import sha256_of, whole
@@ -18,15 +18,7 @@ from mnist_pipeline.core.params import Data, DataFile
 from mnist_pipeline.data import transfer
 
 WEB = ("https://", "http://")
-UNREACHABLE = (
-    requests.ConnectionError,
-    requests.Timeout,
-    ConnectionError,
-    TimeoutError,
-    socket.gaierror,
-    urllib3.exceptions.TimeoutError,
-)
-GZIP = b"\x1f\x8b"
+UNREACHABLE = (ConnectionError, TimeoutError, gaierror, requests.ConnectionError, requests.Timeout, ReadTimeoutError)
 BYTES_AN_IMAGE = 785  # 28 × 28 pixels that could not be compressed, and what gzip adds to them
 LARGEST_OVERHEAD = 1 << 16
 
@@ -62,10 +54,10 @@ def _from_first(data: Data, file: DataFile, folder: Path, unreachable: dict[str,
         try:
             fetch(data, source, file, folder)
             return source
-        except UnreachableError as error:
-            reasons[source] = unreachable[source] = str(error)
         except PipelineError as error:
             reasons[source] = str(error)
+            if isinstance(error, UnreachableError):
+                unreachable[source] = str(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())
     raise PipelineError(
@@ -89,20 +81,21 @@ def fetch(data: Data, source: str, file: DataFile, folder: Path) -> None:
                 most = file.bytes or LARGEST_OVERHEAD + BYTES_AN_IMAGE * max(data.training, data.test)
                 transfer.fetch(f"{source.rstrip('/')}/{file.file}", part, most)
             else:
-                shutil.copyfile(_local_path(source) / file.file, part)
+                path = url2pathname(urlsplit(source).path) if source.startswith("file://") else source
+                shutil.copyfile(Path(path) / file.file, part)
             _check(file, part)
-    except UNREACHABLE as error:
-        raise UnreachableError(f"can't be reached: {_root_cause(error)}") from error
-    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+    except (OSError, ValueError, HTTPError) as error:
         if isinstance(error, OSError) and error.errno in DISK:
             raise  # no other source would help
-        raise PipelineError(_in_one_line(error)) from error
+        if isinstance(error, UNREACHABLE):
+            raise UnreachableError(f"can't be reached: {_root_cause(error)}") from error
+        raise PipelineError(" ".join(str(error).split())) from error
 
 
 def _check(file: DataFile, found: Path) -> None:
     with found.open("rb") as stream:
         start = stream.read(40)
-    if not start.startswith(GZIP):  # servers say what is wrong on a page, with the status of success
+    if not start.startswith(b"\x1f\x8b"):  # servers say what is wrong on a page, with the status of success
         raise PipelineError(f"{file.file}: expected a gzip file, found one that begins with {start!r}")
     size, sha256 = found.stat().st_size, sha256_of(found)
     if file.bytes not in (None, size):
@@ -111,17 +104,8 @@ def _check(file: DataFile, found: Path) -> None:
         raise PipelineError(f"{file.file}: digest (SHA-256): expected {file.sha256}, found {sha256}")
 
 
-def _local_path(source: str) -> Path:
-    """The path that a `file://` address or a plain path names."""
-    return Path(url2pathname(urlsplit(source).path)) if source.startswith("file://") else Path(source)
-
-
 def _root_cause(error: BaseException) -> str:
     """The first of a chain of errors, in one line."""
     while error.__context__ is not None:
         error = error.__context__
-    return f"{type(error).__name__}: {_in_one_line(error)}"
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -2,10 +2,9 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
@@ -16,35 +15,25 @@ from mnist_pipeline.data import dataset, idx
 PIXELS_AT_ONCE = 1 << 24
 
 
-class Checked(NamedTuple):
-    """One file after its checks: the values, memory-mapped, and the digests found."""
-
-    values: idx.Bytes
-    sha256: str
-    idx_sha256: str
-
-
-def verify(data: Data, raw: Path) -> dict[str, Checked]:
+def verify(data: Data, raw: Path) -> dict[str, dict[str, Any]]:
     """Decompress the four files into `data/idx` and check all that the format and params.yaml promise.
 
-    Raises PipelineError that names the file, the field, what was expected and what was found; nothing is left then.
+    Returns the digests and the shape of each, by role. Raises PipelineError that names the file, the field, what was
+    expected and what was found; nothing is left then.
     """
+    checked = {}
     try:
-        return {
-            role: _check(raw / file.file, file, target, _shape(data, role))
-            for (role, file), target in zip(data.files, paths.IDX_FILES, strict=True)
-        }
+        for (role, file), target in zip(data.files, paths.IDX_FILES, strict=True):
+            count = data.training if role.startswith("training") else data.test
+            shape = (count, idx.SIZE, idx.SIZE) if role.endswith("images") else (count,)
+            checked[role] = _check(raw / file.file, file, target, shape)
     except PipelineError:
         shutil.rmtree(paths.IDX, ignore_errors=True)
         raise
+    return checked
 
 
-def _shape(data: Data, role: str) -> tuple[int, ...]:
-    count = data.training if role.startswith("training") else data.test
-    return (count, idx.SIZE, idx.SIZE) if role.endswith("images") else (count,)
-
-
-def _check(packed: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -> Checked:
+def _check(packed: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -> dict[str, Any]:
     if not packed.exists():
         raise PipelineError(f"{packed}: not found; run `dvc repro download` first")
     sha256 = sha256_of(packed)
@@ -52,9 +41,10 @@ def _check(packed: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -
     idx_sha256 = idx.unpack(packed, target, shape)
     _compare(packed, "digest of the decompressed file", file.idx_sha256, idx_sha256)
     values = idx.read(target)
-    if len(shape) == 1:
-        idx.check_labels(packed, values)
-    return Checked(values, sha256, idx_sha256)
+    if len(shape) == 1 and values.max() >= idx.CLASSES:
+        index = int(np.argmax(values >= idx.CLASSES))
+        raise PipelineError(f"{packed}: label {index}: expected 0–{idx.CLASSES - 1}, found {values[index]}")
+    return {"sha256": sha256, "idx_sha256": idx_sha256, "shape": list(shape)}
 
 
 def _compare(path: Path, name: str, expected: str | None, found: str) -> None:
@@ -62,21 +52,19 @@ def _compare(path: Path, name: str, expected: str | None, found: str) -> None:
         raise PipelineError(f"{path}: {name} (SHA-256): expected {expected}, found {found}")
 
 
-def summary(data: Data, spec: Split, checked: dict[str, Checked]) -> dict[str, Any]:
+def summary(data: Data, spec: Split, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What goes into metrics/data.json: files, the three splits, mean and deviation of the training files' pixels."""
-    labels, test = checked["training_labels"].values, checked["test_labels"].values
+    published = dataset.training_set()
+    labels = published.labels.numpy()
     training, validation = dataset.split(labels, spec)
-    mean, deviation = pixel_moments(checked["training_images"].values)
+    mean, deviation = pixel_moments(published.pixels.numpy())
     return {
         "name": data.name,
-        "files": {
-            role: {"sha256": file.sha256, "idx_sha256": file.idx_sha256, "shape": list(file.values.shape)}
-            for role, file in checked.items()
-        },
+        "files": files,
         "splits": {
             "training": _count(labels[training.numpy()]) | {"sha256": dataset.digest(training)},
             "validation": _count(labels[validation.numpy()]) | {"sha256": dataset.digest(validation)},
-            "test": _count(test),
+            "test": _count(dataset.test_set().labels.numpy()),
         },
         "pixel_mean": mean,
         "pixel_std": deviation,
@@ -89,10 +77,8 @@ def _count(labels: idx.Bytes) -> dict[str, Any]:
 
 def pixel_moments(images: idx.Bytes) -> tuple[float, float]:
     """Mean and standard deviation of all pixels (0–1), exact: from how often each of the 256 values occurs."""
-    counts: npt.NDArray[np.int64] = np.zeros(256, dtype=np.int64)
-    flat = images.reshape(-1)
-    for start in range(0, flat.size, PIXELS_AT_ONCE):
-        counts += np.bincount(flat[start : start + PIXELS_AT_ONCE], minlength=256)
-    values = np.arange(256) / 255
+    flat, values = images.reshape(-1), np.arange(256) / 255
+    parts = (flat[start : start + PIXELS_AT_ONCE] for start in range(0, flat.size, PIXELS_AT_ONCE))
+    counts = np.sum([np.bincount(part, minlength=256) for part in parts], axis=0)
     mean = float(counts @ values / flat.size)
     return mean, float(np.sqrt(counts @ (values - mean) ** 2 / flat.size))

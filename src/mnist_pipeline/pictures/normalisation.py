@@ -59,37 +59,33 @@ def _ink(colours: Colours, rough: Mask) -> Shades:
     around = ~ndimage.binary_dilation(rough, iterations=DRAWN // 16)  # without the soft edge, if there is so much paper
     differences = colours - paper(colours, around if around.mean() > ENOUGH_PAPER else ~rough, degree=1)
     direction = np.median(differences[rough], axis=0)
-    share: Shades = differences @ direction / max(1.0, float(direction @ direction))
-    return share / max(1e-6, float(np.percentile(share[rough], 75)))  # the ink's shade, not that of its soft edge
+    share = differences @ direction / max(1.0, float(direction @ direction))
+    return np.asarray(share / max(1e-6, float(np.percentile(share[rough], 75))))  # the ink's, not its soft edge's
 
 
 def _with_parts(ink: Mask, rough: Mask) -> Mask:
     """The whole digit: the ink at `rough`, and large parts near it that no stroke connects with it."""
     labels, _ = ndimage.label(ink, NEIGHBOURS)
-    areas, within = np.bincount(labels.ravel()), np.bincount(labels.ravel(), rough.ravel())
-    within[0] = 0  # what is no ink
-    found = within > 0
+    found = np.isin(labels, labels[ink & rough])
     if not found.any():
         return rough
-    near = ndimage.distance_transform_edt(~found[labels]) <= NEAR * DRAWN
-    part = np.isin(np.arange(areas.size), labels[near]) & (areas >= PART * areas[found].sum())
-    part[[0, *np.concatenate(edges(labels))]] = False  # no ink, or a part of something larger
-    digit: Mask = (found | part)[labels]
-    return digit
+    near = labels[ndimage.distance_transform_edt(~found) <= NEAR * DRAWN]
+    large = np.flatnonzero(np.bincount(labels.ravel()) >= PART * found.sum())
+    on_edge = np.concatenate(edges(labels))  # parts of something larger; label 0 is no ink
+    return found | np.isin(labels, np.setdiff1d(np.intersect1d(near, large), [0, *on_edge]))
 
 
 def _weighted(drawn: Mask) -> Shades:
     """The digit with strokes as wide as most of MNIST's, from 0 to 1, cropped; only others change."""
-    cropped = np.pad(drawn[ndimage.find_objects(drawn, 1)[0]], 2 * DRAWN // BOX)
     scale = DRAWN / BOX
-    width = stroke_width(cropped) / scale
+    cropped = np.pad(drawn[ndimage.find_objects(drawn, 1)[0]], 2 * DRAWN // BOX)
     inside, outside = ndimage.distance_transform_edt(cropped), ndimage.distance_transform_edt(~cropped)
     to_edge = np.where(cropped, inside - 0.5, 0.5 - outside)  # positive in the ink
+    width = stroke_width(cropped) / scale
     moved = to_edge + (np.clip(width, THINNEST, THICKEST) - width) / 2 * scale
-    soft: Shades = np.clip(moved + 0.5, 0, 1)
-    kept: Shades = soft if (soft >= 0.5).any() else cropped.astype(np.float64)
-    box: Shades = kept[ndimage.find_objects(kept >= 0.5, 1)[0]]
-    return box
+    soft = np.clip(moved + 0.5, 0, 1)
+    kept = soft if (soft >= 0.5).any() else cropped.astype(np.float64)
+    return np.asarray(kept[ndimage.find_objects(kept >= 0.5, 1)[0]])
 
 
 def _fitted(ink: Shades) -> Pixels:
@@ -97,8 +93,8 @@ def _fitted(ink: Shades) -> Pixels:
     rows, columns = (max(1, round(length * BOX / max(ink.shape))) for length in ink.shape)
     reduced = Image.fromarray(ink.astype(np.float32)).resize((columns, rows), Image.Resampling.BOX)
     digit = np.asarray(reduced) * np.float32(255)
-    margins = []
-    for length, centre in zip(digit.shape, ndimage.center_of_mass(digit), strict=True):
-        before = int(np.clip(round(idx.SIZE / 2 - float(centre)), 0, idx.SIZE - length))
-        margins.append((before, idx.SIZE - length - before))
-    return np.pad(digit, margins)
+    down, across = (round(idx.SIZE / 2 - float(centre)) for centre in ndimage.center_of_mass(digit))
+    top, left = np.clip((down, across), 0, (idx.SIZE - rows, idx.SIZE - columns))
+    seen = np.zeros((idx.SIZE, idx.SIZE), dtype=np.float32)
+    seen[top : top + rows, left : left + columns] = digit
+    return seen

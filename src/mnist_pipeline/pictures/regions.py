@@ -7,18 +7,19 @@ Source: J. Matas, O. Chum, M. Urban, T. Pajdla, "Robust wide baseline stereo fro
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import attrgetter
 
 import numpy as np
 from scipy import ndimage
 
-from mnist_pipeline.pictures.measures import NEIGHBOURS, Mask, Shades
+from mnist_pipeline.pictures.measures import NEIGHBOURS, Mask, Shades, stroke_width
 
 LEVELS = 32  # thresholds between the darkest and the lightest shade: 8 of 255 apart in a picture that has both
 SIMILAR = 0.7  # from one threshold to the next, what two boxes share is this much of the larger one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """Connected pixels of `shades` above a threshold, stable from `highest` down to `lowest`.
 
@@ -43,11 +44,21 @@ class Region:
         """The longer side of its box, in pixels."""
         return int(max(self.shades[self.box].shape))
 
+    @cached_property
     def mask(self) -> Mask:
         """Its pixels at the middle of its thresholds, in the shape of the picture."""
         labels, _ = ndimage.label(self.shades > (self.highest + self.lowest) / 2, NEIGHBOURS)
-        pixels: Mask = labels == labels.flat[self.seed]
-        return pixels
+        return np.asarray(labels == labels.flat[self.seed])
+
+    @cached_property
+    def filled(self) -> Mask:
+        """Its pixels and those in its holes."""
+        return np.asarray(ndimage.binary_fill_holes(self.mask))
+
+    @cached_property
+    def stroke(self) -> float:
+        """The mean width of its strokes, in pixels."""
+        return stroke_width(self.mask[self.box])
 
 
 def stable(shades: Shades, smallest: int) -> list[Region]:
