@@ -3,7 +3,8 @@
 import platform
 import shutil
 import sys
-from importlib.metadata import distributions
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 SUPPORTED = (3, 11), (3, 14)  # the oldest and the newest
 HERE = Path(sys.executable).parent
 LOCK = Path("requirements.lock")
-POSTGRESQL = Path("/usr/lib/postgresql")
 SHOWN = 5
 RUN_GIB, SETUP_GIB = 1, 8  # for data, models and their copies in DVC's cache; for .venv too
 
@@ -32,12 +32,9 @@ def python() -> str:
 
 def programs() -> str:
     """The stages are started as `python3 …`, so that has to be this very Python."""
-    found = {name: shutil.which(name) for name in ("python3", "dvc")}
-    others = [
-        f"{name} is {place or 'not there'}"
-        for name, place in found.items()
-        if not place or Path(place).parent.resolve() != HERE.resolve()  # .venv may be a link
-    ]
+    found = {name: shutil.which(name) or "not there" for name in ("python3", "dvc")}
+    places = {name: Path(place).parent.resolve() for name, place in found.items()}  # .venv may be a link
+    others = [f"{name} is {place}" for name, place in found.items() if places[name] != HERE.resolve()]
     if others:
         raise PipelineError(f"on the PATH, {', '.join(others)}")
     return f"python3 and dvc of {HERE}"
@@ -56,17 +53,18 @@ def disk() -> str:
 def packages() -> str:
     """Each package of requirements.lock that is for this platform against the one installed."""
     from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
 
     lines = (paths.project() / LOCK).read_text(encoding="utf-8").splitlines()
     locked = [Requirement(line.rstrip(" \\")) for line in lines if line and not line.startswith((" ", "#"))]
     wanted = [one for one in locked if one.marker is None or one.marker.evaluate()]
-    installed = reversed(list(distributions()))  # of several with one name the first is imported, and so has to stay
-    there = {canonicalize_name(one.name): one.version for one in installed}
+    there: dict[str, str] = {}
+    for one in wanted:
+        with suppress(PackageNotFoundError):
+            there[one.name] = version(one.name)
     others = [
-        f"{one.name} {there.get(canonicalize_name(one.name), 'missing')} (expected {one.specifier})"
+        f"{one.name} {there.get(one.name, 'missing')} (expected {one.specifier})"
         for one in wanted
-        if not one.specifier.contains(there.get(canonicalize_name(one.name), "0"), prereleases=True)
+        if not one.specifier.contains(there.get(one.name, "0"), prereleases=True)
     ]
     if others:
         shown = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
@@ -74,22 +72,9 @@ def packages() -> str:
     return f"{len(wanted)} as in {LOCK}"
 
 
-def chromium() -> str:
-    return _there(shutil.which("chromium"))
-
-
-def postgresql() -> str:
-    return _there(max((str(program.parent) for program in POSTGRESQL.glob("*/bin/initdb")), default=None))
-
-
-def _there(place: str | None) -> str:
-    if place is None:
-        raise PipelineError("not there")
-    return place
-
-
-def device(runtime: "Runtime") -> str:
+def device() -> str:
     """torch takes seconds to import; the processor is there without asking it."""
+    runtime = _runtime()
     if runtime.device != "cpu":
         from mnist_pipeline.arithmetic.runtime import configure
 
@@ -97,19 +82,28 @@ def device(runtime: "Runtime") -> str:
     return f"runtime.device {runtime.device} is there"
 
 
-def arithmetic(runtime: "Runtime") -> str:
+def arithmetic() -> str:
     """Whether this machine computes the bits of every other one."""
     from mnist_pipeline.arithmetic.portable import expected, obstacle
 
+    runtime = _runtime()
     if expected(runtime) != "portable":
         why = obstacle(runtime) if runtime.arithmetic == "portable" else "runtime.arithmetic says so"
-        raise PipelineError(f"native, since {why}")
+        advice = "none: accuracies agree within the README's tolerance, bits need not"
+        raise FindingError(f"native, since {why}", advice, "note")
     return "portable: every bit of a result has to agree with the committed one"
 
 
-def threads(runtime: "Runtime") -> str:
+def threads() -> str:
     """Threads that have to share a core wait for each other, which costs far more than one thread less."""
+    runtime = _runtime()
     found = f"runtime.threads {runtime.threads}, cores {cores()}"
     if runtime.threads > cores():
-        raise PipelineError(f"{found}: slow")
+        raise FindingError(f"{found}: slow", "fewer runtime.threads in params.yaml; the bits will differ", "note")
     return f"{found}, stages at once {runtime.default_jobs()}"
+
+
+def _runtime() -> "Runtime":
+    from mnist_pipeline.core import params
+
+    return params.load().runtime

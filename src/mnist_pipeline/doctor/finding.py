@@ -30,12 +30,15 @@ class FindingError(PipelineError):
 
 @dataclass(frozen=True)
 class Check:
-    """`look` returns what it found if all is well, and raises otherwise; a PipelineError is reported with `advice`."""
+    """`look` returns what it found if all is well, and raises otherwise; a PipelineError is reported with `advice`.
+
+    Where the check named in `needs` is not ok, there is nothing to look at.
+    """
 
     name: str
+    needs: str | None
     look: Callable[[], str]
     advice: str = ANY
-    state: State = "mend"
 
     def __call__(self) -> Finding:
         """The finding, whatever happens: an error is what is looked for here, so none may end the others."""
@@ -44,6 +47,6 @@ class Check:
         except FindingError as error:
             return Finding(self.name, error.state, str(error), error.advice)
         except PipelineError as error:
-            return Finding(self.name, self.state, " ".join(str(error).split()), self.advice)
+            return Finding(self.name, "mend", " ".join(str(error).split()), self.advice)
         except Exception as error:
             return Finding(self.name, "mend", " ".join(f"{type(error).__name__}: {error}".split()), ANY)
