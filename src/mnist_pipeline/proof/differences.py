@@ -1,6 +1,7 @@
 """In what two files differ, in words: weights by their values, JSON by its keys; of others only that they differ."""
 
 import json
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
@@ -20,13 +21,11 @@ def describe(path: str, before: bytes, after: bytes) -> str:
     if before == after:
         return ""
     said: list[str] = []
-    try:
+    with suppress(ValueError, RecursionError, SafetensorError):  # one of them is not of the kind that its name says
         if PurePath(path).suffix == ".safetensors":
             said = _in_weights(load(before), load(after))
         elif PurePath(path).suffix == ".json":
             said = _in_figures(*(flat(json.loads(content), lists=True) for content in (before, after)))
-    except (ValueError, RecursionError, SafetensorError):  # one of them is not of the kind that its name says
-        pass
     more = [f"and {len(said) - SHOWN} more"] if len(said) > SHOWN else []
     return "; ".join(said[:SHOWN] + more) or "differs"
 
@@ -54,15 +53,11 @@ def _distance(before: Array, after: Array) -> Array:
     return np.where(alike, 0.0, np.where(np.isnan(distance), np.inf, distance))
 
 
-def _in_figures(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    return [_figure(key, old, new) for key in old | new if _shown(key, old) != _shown(key, new)]
-
-
-def _figure(key: str, old: dict[str, Any], new: dict[str, Any]) -> str:
-    numbers = all(type(side.get(key)) in (int, float) for side in (new, old))
-    by = f" ({new[key] - old[key]:+.3g})" if numbers else ""
-    return f"{key}: {_shown(key, new)} instead of {_shown(key, old)}{by}"
-
-
-def _shown(key: str, values: dict[str, Any]) -> str:
-    return repr(values[key]) if key in values else "nothing"
+def _in_figures(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    said = []
+    for key in before | after:
+        old, new = (repr(side[key]) if key in side else "nothing" for side in (before, after))
+        if old != new:
+            numbers = all(type(side.get(key)) in (int, float) for side in (before, after))
+            said.append(f"{key}: {new} instead of {old}{f' ({after[key] - before[key]:+.3g})' if numbers else ''}")
+    return said

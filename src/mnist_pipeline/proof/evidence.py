@@ -46,17 +46,15 @@ def compare(revision: Revision, folder: Path) -> Reproduction:
     """Hold the results in a folder, after a run there, against those of a commit."""
     made = lockfile.load(folder / lockfile.LOCK)
     ran, absent = _current(revision, made), [stage for stage in stages(revision) if stage not in made.stages]
-    files = [file for stage in [*ran, *absent] for file in _of_stage(revision, folder, made, stage)]
+    files: list[File] = []
+    for stage in [*ran, *absent]:
+        expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (revision.lock, made))
+        for path in expected | found:
+            files += _of_output(revision, folder, path, expected.get(path, ""))
     accuracies = dict(pair for model in revision.recipes for pair in _accuracies(revision, folder, model))
     unproved = [f"{stage}: not in the {lockfile.LOCK} of these results, so it did not run" for stage in absent]
     stale = [said for stage in ran for said in _stale(revision.lock, made, stage)]
     return Reproduction(str(revision.commit), files, accuracies, [*unproved, *stale], _excuse(revision, folder))
-
-
-def _of_stage(revision: Revision, folder: Path, made: Lock, stage: str) -> Iterator[File]:
-    expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (revision.lock, made))
-    for path in expected | found:
-        yield from _of_output(revision, folder, path, expected.get(path, ""))
 
 
 def _of_output(revision: Revision, folder: Path, path: str, expected: str) -> Iterator[File]:
@@ -130,12 +128,8 @@ def _excuse(revision: Revision, folder: Path) -> str | None:
         runtime = Runtime.model_validate(given)
     except ValidationError as error:
         raise PipelineError(f"{revision}: {paths.PARAMS}: runtime: {yaml_reader.explain(error, given, ())}") from None
-    manifests = [folder / paths.manifest(model) for model in revision.models]
-    trained = {
-        manifest.parent.name: read_json(manifest).get("arithmetic", "native")
-        for manifest in manifests
-        if manifest.exists()
-    }
+    manifests = {model: folder / paths.manifest(model) for model in revision.models}
+    trained = {model: read_json(path).get("arithmetic", "native") for model, path in manifests.items() if path.exists()}
     others = [f"{model} is {how}" for model, how in trained.items() if how != "portable"]
     if portable.expected(runtime) == "portable" and not others:
         return None

@@ -17,12 +17,11 @@ from mnist_pipeline.commits import git, lockfile, recording
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.files import read_json, write_json
+from mnist_pipeline.core.files import read_json, write_durably, write_json
 from mnist_pipeline.pipeline.interruption import interruptible
 from mnist_pipeline.proof import evidence
 
 MNIST = (sys.executable, "-c", "from mnist_pipeline.cli import main; main()")
-DVC = (sys.executable, "-m", "dvc")
 ALIEN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH")  # what leads to another repository, store or source
 SECONDS_TO_END = 30.0
 
@@ -38,13 +37,13 @@ def rebuilt(revision: Revision) -> Iterator[Path]:
     with interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
         folder = clone(str(revision.commit), temporary / "clone")
-        environment = _environment(temporary, folder / os.path.relpath(paths.project() / "src"))
+        project = folder / os.path.relpath(paths.project())
         (temporary / "tmp").mkdir()
-        _run([*DVC, "cache", "dir", "--quiet", "--local", str(temporary / "cache")], folder, environment)
+        write_durably(project / ".dvc/config.local", f'[cache]\n    dir = "{temporary / "cache"}"\n'.encode())
         (folder / lockfile.LOCK).unlink()  # so that every stage runs
         seconds = recording.seconds(revision)
         write_json(folder / paths.RECORDED, {"machine": {}, "core_seconds": seconds})  # of no machine, so none are kept
-        if _run([*MNIST, "repro", "--record"], folder, environment):
+        if _run([*MNIST, "repro", "--record"], folder, _environment(temporary, project / "src")):
             raise PipelineError(f"{revision}: its rebuild failed; what the stage printed is above")
         check_executed(folder, promised)
         yield folder
