@@ -99,6 +99,17 @@ def test_a_folder_with_something_in_it_stays_as_it_is(built: Path, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_a_folder_below_a_file_is_refused_in_one_line(built: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("mine")
+    for folder in (file / "new", file / "new" / "er"):
+        output = Repository(built).run("mnist", "pull", str(folder), code=1)
+        reason = f"error: {folder}: expected a folder above it, found the file {file}; name another place"
+        assert output.splitlines()[-1] == reason
+        assert "Traceback" not in output
+    assert file.read_text() == "mine"
+
+
 def test_weights_that_are_not_the_registered_ones_are_refused(project: Repository, tmp_path: Path) -> None:
     project.run("mnist", "publish")
     for weights in (project.path / ".mlflow").rglob("weights.safetensors"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline.cli import compare, doctor, models, proof, report, sweep
-from mnist_pipeline.core import errors
+from mnist_pipeline.cli import checks, compare, models
+from mnist_pipeline.core import errors, paths
 from mnist_pipeline.core.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def repro(
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
     from mnist_pipeline.arithmetic import portable
     from mnist_pipeline.commits import recording
-    from mnist_pipeline.core import paths
     from mnist_pipeline.pipeline import repro
     from mnist_pipeline.registry import store
     from mnist_pipeline.results import leaderboard
@@ -58,8 +57,6 @@ def repro(
 @app.command()
 def leaderboard() -> None:
     """Print the leaderboard that the last `report` wrote."""
-    from mnist_pipeline.core import paths
-
     if not paths.LEADERBOARD.exists():
         raise PipelineError(f"{paths.LEADERBOARD}: not found; run `make repro` first")
     print(paths.LEADERBOARD.read_text(encoding="utf-8"), end="")
@@ -73,7 +70,6 @@ def predict(
     show: Annotated[Path | None, typer.Option(help="A folder for pictures of what the network sees.")] = None,
 ) -> None:
     """Recognise digits with the model that results/summary/best.json names. MLflow is not needed."""
-    from mnist_pipeline.core import paths
     from mnist_pipeline.pictures import recognition
     from mnist_pipeline.results import leaderboard
     from mnist_pipeline.training import predictor
@@ -100,7 +96,6 @@ def data(
     header: Annotated[bool, typer.Option("--header", help="Each field of every header, with its meaning.")] = False,
 ) -> None:
     """What is known about the data: counts, digests and moments, or the headers of the IDX files."""
-    from mnist_pipeline.core import paths
     from mnist_pipeline.data import idx
 
     if header:
@@ -123,7 +118,7 @@ def publish() -> None:
 
 def _check_params() -> "Params":
     """The settings, with every network there: a misspelt one would be found only when its turn to train comes."""
-    from mnist_pipeline.core import params, paths
+    from mnist_pipeline.core import params
 
     settings, folder = params.load(), paths.project() / "src/mnist_pipeline/networks"
     known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
@@ -136,7 +131,7 @@ def _check_params() -> "Params":
     return settings
 
 
-for group in (models, compare, doctor, report, sweep, proof):
+for group in (models, compare, checks):
     app.add_typer(group.app)
 
 

@@ -43,10 +43,14 @@ def fetch(version: Version, folder: Path) -> None:
 def pull(version: Version, folder: Path) -> None:
     """Make `folder` with all files of a version and README.md, its model card.
 
-    Raises PipelineError when the folder has something in it, or when the weights are not those that were registered.
+    Raises PipelineError when the folder has something in it or is to lie in a file, or when the weights are not those
+    that were registered.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: is there already and not empty; name a folder that is new")
+    for parent in folder.parents:
+        if parent.is_file():
+            raise PipelineError(f"{folder}: expected a folder above it, found the file {parent}; name another place")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         whole = Path(temporary) / "model"
