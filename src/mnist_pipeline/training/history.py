@@ -7,16 +7,8 @@ import pandas as pd
 from mnist_pipeline.core.files import write_csv
 
 Row = dict[str, int | float]
-COLUMNS = [
-    "images_seen",
-    "epoch",
-    "batch_loss",
-    "batch_accuracy",
-    "training_loss",
-    "training_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-]
+FIGURES = [f"{part}_{figure}" for part in ("batch", "training", "validation") for figure in ("loss", "accuracy")]
+COLUMNS = ["images_seen", "epoch", *FIGURES]
 ONLY_IN_STUDIES = ["test_loss", "test_accuracy"]
 
 

@@ -35,8 +35,7 @@ class Training:
     epoch: int = 0
     images_seen: int = 0
     history: list[Row] = field(default_factory=list)
-    seconds: float = 0.0  # of all epochs
-    scoring_seconds: float = 0.0  # of those, scoring
+    seconds: float = 0.0  # of all epochs, scoring included
 
 
 def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
@@ -47,15 +46,11 @@ def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
     return Training(network, optimizers.build(network, recipe.optimizer), recipe, seed)
 
 
-def _do_nothing(_: Training) -> None:
-    pass
-
-
 def fit(
     training: Training,
     images: Images,
     scored: Mapping[str, Images],
-    after_epoch: Callable[[Training], None] = _do_nothing,
+    after_epoch: Callable[[Training], None] = lambda _: None,
 ) -> Training:
     """Train on `images` until the recipe's last epoch, from whichever the training has reached.
 
@@ -69,11 +64,9 @@ def fit(
             began = time.perf_counter()
             runtime.seed(training.seed, epoch)
             run_epoch(training, images, epoch, bar)
-            trained = time.perf_counter()
             for name, others in scored.items():
                 score(training, name, others, bar)
             training.epoch = epoch
-            training.scoring_seconds += time.perf_counter() - trained
             training.seconds += time.perf_counter() - began
             after_epoch(training)
     return training
@@ -90,7 +83,7 @@ def run_epoch(training: Training, images: Images, epoch: int, bar: Bar) -> None:
         if number % training.recipe.log_every == 0:
             row = {"images_seen": training.images_seen, "epoch": epoch}
             training.history.append(row | {"batch_loss": loss, "batch_accuracy": correct / size})
-            bar.set_postfix(loss=f"{loss:.4f}", accuracy=_last_accuracy(training), refresh=False)
+            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
     mean = {"training_loss": total_loss / seen, "training_accuracy": hits / seen}
     training.history.append({"images_seen": training.images_seen, "epoch": epoch, **mean})
 
@@ -137,12 +130,7 @@ def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int
 def score(training: Training, name: str, images: Images, bar: Bar) -> None:
     """Add loss and accuracy on these images to the epoch's row."""
     predictions = evaluation.predict(training.network, *images, training.recipe.scaling)
-    loss = functional.cross_entropy(predictions.logits.double(), predictions.labels).item()
-    _check_finite(loss, training, f"{name} after epoch {training.history[-1]['epoch']}")
-    training.history[-1] |= {f"{name}_loss": loss, f"{name}_accuracy": predictions.accuracy}
-    bar.set_postfix(loss=f"{training.history[-1]['training_loss']:.4f}", accuracy=_last_accuracy(training))
-
-
-def _last_accuracy(training: Training) -> str:
-    known = [row[key] for row in training.history for key in ("validation_accuracy", "test_accuracy") if key in row]
-    return f"{known[-1]:.2%}" if known else "–"
+    row, loss = training.history[-1], predictions.loss
+    _check_finite(loss, training, f"{name} after epoch {row['epoch']}")
+    row |= {f"{name}_loss": loss, f"{name}_accuracy": predictions.accuracy}
+    bar.set_description(f"{name} accuracy {predictions.accuracy:.2%}")

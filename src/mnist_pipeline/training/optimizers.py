@@ -1,5 +1,7 @@
 """Optimizers and learning-rate schedules by name."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -8,22 +10,10 @@ from mnist_pipeline.core.params import SGD, AdamW, Constant, OneCycle
 
 def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
     """The optimizer that `spec` names, over all weights of the network."""
+    common: dict[str, Any] = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay, "fused": True}
     if isinstance(spec, SGD):
-        return torch.optim.SGD(
-            network.parameters(),
-            lr=spec.learning_rate,
-            momentum=spec.momentum,
-            nesterov=spec.nesterov,
-            weight_decay=spec.weight_decay,
-            fused=True,
-        )
-    return torch.optim.AdamW(
-        network.parameters(),
-        lr=spec.learning_rate,
-        betas=(spec.betas[0], spec.betas[1]),
-        weight_decay=spec.weight_decay,
-        fused=True,
-    )
+        return torch.optim.SGD(network.parameters(), momentum=spec.momentum, nesterov=spec.nesterov, **common)
+    return torch.optim.AdamW(network.parameters(), betas=(spec.betas[0], spec.betas[1]), **common)
 
 
 def factor(schedule: Constant | OneCycle, progress: float) -> float:

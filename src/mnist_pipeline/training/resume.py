@@ -26,7 +26,7 @@ from mnist_pipeline.training import checkpoints
 from mnist_pipeline.training.loop import Training
 from mnist_pipeline.training.manifest import Manifest
 
-PROGRESS = ("epoch", "images_seen", "history", "seconds", "scoring_seconds")
+PROGRESS = ("epoch", "images_seen", "history", "seconds")
 
 
 class State:
@@ -103,9 +103,7 @@ def _code() -> dict[str, str]:
     """Digests of the loaded files of this project; a network's file is among them, others are not."""
     root = Path(__file__).resolve().parents[3]
     loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    places = [
-        Path(file).resolve() for file in loaded if file and Path(file).is_absolute()
-    ]  # some of torch's are just a name
+    places = [Path(file).resolve() for file in loaded if file and Path(file).is_absolute()]  # some are just a name
     ours = [file for file in places if any(file.is_relative_to(root / part) for part in ("src", "stages", "studies"))]
     return {str(file.relative_to(root)): sha256_of(file) for file in ours}
 

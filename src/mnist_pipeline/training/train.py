@@ -8,7 +8,6 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of, write_json
 from mnist_pipeline.core.params import Params
 from mnist_pipeline.data import dataset
-from mnist_pipeline.data.dataset import Images
 from mnist_pipeline.training import checkpoints, history, loop, manifest, operators, resume
 from mnist_pipeline.training.loop import Training
 from mnist_pipeline.training.manifest import Manifest
@@ -27,10 +26,8 @@ class Trained:
         name, training = self.manifest.model, self.training
         history.write(training.history, paths.history(name))
         checkpoints.save(paths.model(name), training.network, training.optimizer, self.manifest)
-        seconds = {"training_seconds": training.seconds, "scoring_seconds": training.scoring_seconds}
-        write_json(
-            paths.timing(name), {"weights_sha256": sha256_of(paths.model(name) / checkpoints.WEIGHTS), **seconds}
-        )
+        weights = sha256_of(paths.model(name) / checkpoints.WEIGHTS)
+        write_json(paths.timing(name), {"weights_sha256": weights, "training_seconds": training.seconds})
 
 
 def train(
@@ -43,38 +40,26 @@ def train(
     """
     recipe = settings.recipe(model)
     device = runtime.configure(settings.runtime)
-    images, scored = _images(settings, with_test)
-    training = loop.start(recipe, settings.seed, device)
-    trained = Trained(training, *_describe(settings, model, training, images, with_test))
-    trained.state.restore(training)
-
-    def keep(_: Training) -> None:
-        if after_epoch:
-            after_epoch(trained)
-        trained.state.save(training)
-
-    loop.fit(training, images, scored, keep)
-    return trained
-
-
-def _images(settings: Params, with_test: bool) -> tuple[Images, dict[str, Images]]:
-    """The images to train on, and those to score after every epoch."""
     data = dataset.training_set()
     indices, validation = dataset.split(data.labels.numpy(), settings.split)
     scored = {"validation": (data, validation)} if len(validation) else {}
     if with_test:
         test = dataset.test_set()
         scored["test"] = (test, test.all())
-    return (data, indices), scored
-
-
-def _describe(
-    settings: Params, model: str, training: Training, images: Images, with_test: bool
-) -> tuple[Manifest, resume.State]:
-    """The manifest of the model to be, and the place of its state; names operators whose bits may differ elsewhere."""
-    computed = portable.expected(settings.runtime)  # as was proved
-    unproven = operators.unproven(training, images) if computed == "portable" else []
+    training = loop.start(recipe, settings.seed, device)
+    arithmetic = portable.expected(settings.runtime)  # as was proved
+    unproven = operators.unproven(training, (data, indices)) if arithmetic == "portable" else []
     if unproven:
         print(f"note: {model} is not portable: not known to give the same bits everywhere: {', '.join(unproven)}")
-    described = manifest.describe(model, settings, computed, unproven, training.network, images[1])
-    return described, resume.State(described, (paths.TEST_IMAGES, paths.TEST_LABELS) if with_test else ())
+    described = manifest.describe(model, settings, arithmetic, unproven, training.network, indices)
+    state = resume.State(described, (paths.TEST_IMAGES, paths.TEST_LABELS) if with_test else ())
+    state.restore(training)
+    trained = Trained(training, described, state)
+
+    def keep(_: Training) -> None:
+        if after_epoch:
+            after_epoch(trained)
+        state.save(training)
+
+    loop.fit(training, (data, indices), scored, keep)
+    return trained
