@@ -13,16 +13,13 @@ CPUINFO = Path("/proc/cpuinfo")
 def describe() -> dict[str, str]:
     """Two machines that are described alike are promised the same bits, also in native arithmetic."""
     system = f"{platform.system()} {platform.machine()}"
-    return {"system": system, **_processor(), "python": _python(), **packages.installed()}
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"system": system, **_processor(), "python": python, **packages.installed()}
 
 
 def deciding(arithmetic: str) -> dict[str, str]:
     """What decides bits besides the inputs that params.yaml has: in portable arithmetic the versions alone."""
     return packages.installed() if arithmetic == "portable" else describe()
-
-
-def _python() -> str:
-    return ".".join(platform.python_version_tuple()[:2])
 
 
 def _processor() -> dict[str, str]:

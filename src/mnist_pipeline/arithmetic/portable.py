@@ -47,8 +47,7 @@ def pin(runtime: Runtime | None = None) -> None:
     """
     runtime = runtime or params.load().runtime
     print(notice(runtime), end="", file=sys.stderr)
-    portable = expected(runtime) == "portable"
-    pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if portable else {}
+    pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if expected(runtime) == "portable" else {}
     wrong = [name for name in dict.fromkeys((*PINS, *LOOSE, *pins)) if os.environ.get(name) != pins.get(name)]
     early = [name for name in CANARIES if name in sys.modules]
     if wrong and early:

@@ -29,19 +29,12 @@ def configure(runtime: Runtime) -> torch.device:
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports the compiler: a second a stage
     # Only a guard for programs that read memory before they write it, and it costs time at every allocation:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    _keep_memory()
-    return torch.device(runtime.device)
-
-
-def _keep_memory() -> None:
-    """Let glibc keep what is freed: given back, it comes again as pages to be zeroed, at every step.
-
-    That made large networks a tenth to a fifth slower. Other C libraries know no mallopt.
-    """
+    # Memory that glibc gives back comes again as pages to be zeroed, at every step: large networks were a tenth to a
+    # fifth slower. Other C libraries know no mallopt.
     if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(M_TRIM_THRESHOLD, 1 << 30)
-        library.mallopt(M_MMAP_THRESHOLD, 1 << 25)  # the most that it accepts
+        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, 1 << 30)
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 25)  # the most that it accepts
+    return torch.device(runtime.device)
 
 
 def seed(value: int, epoch: int) -> None:
