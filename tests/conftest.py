@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import chdir
@@ -112,7 +115,7 @@ def built(server: str, published: Path, tmp_path_factory: pytest.TempPathFactory
     def make(folder: Path) -> None:
         data = synthetic.data_params(published, [f"{server}/broken", server, str(published)])
         repository = create(folder, synthetic.params(data, models=MODELS))
-        output = Repository(folder, real=True).run("mnist", "repro")
+        output = Repository(folder, real=True).run("mnist", "repro", LC_ALL="C")
         repository.commit("Results")
         (folder / ".git" / "info" / "exclude").write_text("output.txt\n", encoding="utf-8")
         (folder / "output.txt").write_text(output, encoding="utf-8")
@@ -120,8 +123,28 @@ def built(server: str, published: Path, tmp_path_factory: pytest.TempPathFactory
     return once(tmp_path_factory, "built", make)
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database as MLflow begins it, which takes more than a second; not to be written to."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        code = (
+            f"from mlflow.tracking import MlflowClient; MlflowClient('sqlite:///{folder}/mlflow.db').search_runs(['0'])"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+    return once(tmp_path_factory, "store", make) / "mlflow.db"
+
+
 @pytest.fixture
-def project(built: Path, tmp_path: Path) -> Repository:
+def project(built: Path, empty_store: Path, tmp_path: Path) -> Repository:
     """A copy of the built repository to change at will; its MLflow store is its own, and still empty."""
     ignored = shutil.ignore_patterns(".mlflow", "output.txt", "tmp")
-    return Repository(Path(shutil.copytree(built, tmp_path / "project", ignore=ignored)))
+    copy = Path(shutil.copytree(built, tmp_path / "project", ignore=ignored))
+    store = copy / ".mlflow"
+    store.mkdir()
+    shutil.copy(empty_store, store)
+    with sqlite3.connect(store / "mlflow.db") as database:
+        database.execute("UPDATE experiments SET artifact_location = ?", (f"{(store / 'artifacts').as_uri()}/0",))
+    return Repository(copy)

@@ -98,6 +98,7 @@ def test_a_store_that_was_moved_is_noticed(built: Path, project: Repository) -> 
 
 
 def test_a_server_for_the_store_that_is_not_there_is_named(project: Repository) -> None:
+    shutil.rmtree(project.path / paths.STORE)
     output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI="http://user:secret@127.0.0.1:9")
     assert not (project.path / paths.STORE).exists()
     assert "mend  mlflow store: MLflow's store at http://127.0.0.1:9" in output

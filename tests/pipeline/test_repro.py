@@ -1,5 +1,6 @@
 """The whole pipeline, small: real DVC, a real MLflow store, data from a local server with a broken mirror before it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mnist_pipeline.pipeline import repro
 from tests import synthetic
 from tests.arithmetic.test_portable import needs_avx2
 from tests.conftest import MODELS
-from tests.repository import Repository, outcomes
+from tests.repository import Repository, outcomes, quick_environment
 
 STAGES = ["download", "verify", *(f"{stage}@{model}" for stage in ("train", "evaluate") for model in MODELS)]
 
@@ -81,6 +82,10 @@ def test_what_the_run_cache_has_of_another_arithmetic_is_trained_again(
 ) -> None:
     """As it may come with `dvc pull --run-cache` from a machine that has native arithmetic alone."""
     monkeypatch.chdir(project.path)
+    for name in os.environ.keys() - quick_environment().keys():
+        monkeypatch.delenv(name)
+    for name, value in quick_environment().items():
+        monkeypatch.setenv(name, value)
     for stages in ([], ["train@plain"]):
         shutil.rmtree("models")
         Path("dvc.lock").unlink()

@@ -67,7 +67,7 @@ def test_killed_halfway_it_completes_what_is_missing(project: Repository, tmp_pa
 
 def test_killed_while_the_store_is_made_it_makes_it_anew(project: Repository) -> None:
     folder = project.path / ".mlflow"
-    folder.mkdir()
+    (folder / "mlflow.db").unlink()
     (folder / "mlflow.db.part").write_bytes(b"half a database")
     project.run("mnist", "publish")
     assert project.published() == WHOLE

@@ -19,7 +19,7 @@ LEVELS = 32  # thresholds between the darkest and the lightest shade: 8 of 255 a
 SIMILAR = 0.7  # from one threshold to the next, what two boxes share is this much of the larger one
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # by identity: arrays have no single truth
 class Region:
     """Connected pixels of `shades` above a threshold, stable from `highest` down to `lowest`.
 
