@@ -1,6 +1,5 @@
-"""Those of `mnist`'s commands that look up, hand out, rank and serve registered models."""
+"""Those of `mnist`'s commands that look up, hand out and rank registered models."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -148,19 +147,6 @@ def relocate(
     print("\n".join(lines) or "every address leads to where the artifacts are")
     if lines and not apply:
         print("nothing was changed; to do it: mnist relocate --apply")
-
-
-@app.command("app")
-def page(
-    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
-) -> None:
-    """Serve a page on which to draw digits and see what the registered models make of them."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads take three times as long for a small picture
-    from mnist_pipeline.app import hosting, library
-
-    listener = hosting.listen(host, port)
-    hosting.run(library.registered(_name()), listener)
 
 
 def _name() -> str:

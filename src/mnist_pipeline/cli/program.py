@@ -1,14 +1,11 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
-import json
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline.cli import checks, compare, models
+from mnist_pipeline.cli import checks, compare, models, pictures
 from mnist_pipeline.core import errors, paths
 from mnist_pipeline.core.errors import PipelineError
 
@@ -63,35 +60,6 @@ def leaderboard() -> None:
 
 
 @app.command()
-def predict(
-    images: Annotated[list[Path], typer.Argument(help="Photos, scans or drawings of one digit each, or folders.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    model: Annotated[str | None, typer.Option(help="A model's name; default: the best by validation.")] = None,
-    show: Annotated[Path | None, typer.Option(help="A folder for pictures of what the network sees.")] = None,
-) -> None:
-    """Recognise digits with the model that results/summary/best.json names. MLflow is not needed."""
-    from mnist_pipeline.pictures import recognition
-    from mnist_pipeline.results import leaderboard
-    from mnist_pipeline.training import predictor
-
-    classifier = predictor.load(paths.model(model or leaderboard.read_best()))
-    recognised, refused = recognition.recognise_all(classifier, images)
-    for reason in refused:
-        print(f"error: {reason}", file=sys.stderr)
-    if as_json:
-        print(json.dumps([recognition.as_json(one) for one in recognised], indent=2))
-    elif recognised:
-        print(recognition.table(recognised))
-    if show:
-        from mnist_pipeline.pictures import explanation
-
-        for name, picture in explanation.explain(recognised, show):
-            print(f"{name}: shown in {picture}", file=sys.stderr)
-    if refused:
-        raise typer.Exit(1)
-
-
-@app.command()
 def data(
     header: Annotated[bool, typer.Option("--header", help="Each field of every header, with its meaning.")] = False,
 ) -> None:
@@ -131,7 +99,7 @@ def _check_params() -> "Params":
     return settings
 
 
-for group in (models, compare, checks):
+for group in (models, pictures, compare, checks):
     app.add_typer(group.app)
 
 
