@@ -239,7 +239,6 @@ def test_without_git_or_a_repository_it_ends_in_one_line(
 
 
 def test_an_experiment_of_dvc_is_compared_with_the_commit_it_came_from(built: Path, project: Repository) -> None:
-    (project.path / paths.STORE).mkdir()
     shutil.copy(built / paths.RECEIPT, project.path / paths.RECEIPT)  # DVC saves only where every output is there
     content = project.params()
     content["models"]["weak"]["optimizer"]["learning_rate"] = 0.1

@@ -36,7 +36,7 @@ def compare(
     if as_json:
         print(json.dumps(asdict(found) | {"differs": found.differs}, indent=2, ensure_ascii=False))
     else:
-        print(formats.markdown(found) if as_markdown else formats.text(found))
+        print(formats.table(found, as_markdown))
 
 
 @app.command()

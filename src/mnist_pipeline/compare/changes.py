@@ -29,20 +29,33 @@ def between(before: Any, after: Any) -> list[Change]:
     Values are the same when a file shows them alike: 1, 1.0 and true are three.
     """
     old, new = flat(before), flat(after)
-    shown = [{key: repr(value) for key, value in side.items()} for side in (old, new)]
-    return [Change(key, old.get(key), new.get(key)) for key in new | old if shown[0].get(key) != shown[1].get(key)]
+    keys = [key for key in new | old if repr(old.get(key, ...)) != repr(new.get(key, ...))]
+    return [Change(key, old.get(key), new.get(key)) for key in keys]
 
 
 def unbuilt(revision: Revision) -> str:
     """A sentence on models whose results are not those of params.yaml and dvc.lock; empty when there are none."""
     if not revision.has(LOCK):
         return f"{revision}: has no {LOCK}, so nothing tells whether its results are those of its params.yaml"
-    absent = [model for model in revision.models if not revision.lock.stages.keys() >= _behind(model)]
-    stale = [model for model in revision.models if model not in absent and _is_stale(revision, model)]
+    stale, absent = [], []
+    for model in revision.models:
+        # `verify` has the parameters of the data and of the split
+        stages = [revision.lock.stages.get(stage) for stage in ("verify", *lockfile.stages_of(model))]
+        recorded = [stage.params.get(PARAMS.name, {}) for stage in stages if stage]
+        if None in stages:
+            absent.append(model)
+        elif any(_at(revision.params, key) != value for values in recorded for key, value in values.items()):
+            stale.append(model)
     found = {"trained with other values than its params.yaml has": stale, f"not in its {LOCK}": absent}
     said = [f"{what}: {', '.join(models)}" for what, models in found.items() if models]
     advice = "run `make repro` first" if revision.commit is None else "it was committed without `make repro`"
     return f"{revision}: {'; '.join([*said, advice])}" if said else ""
+
+
+def _at(content: Any, key: str) -> Any:
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
 
 
 def of_files(before: Revision, after: Revision, models: list[str]) -> str:
@@ -54,22 +67,6 @@ def of_files(before: Revision, after: Revision, models: list[str]) -> str:
     changed = {path for model in models for path, _ in _read(locks[0], model) ^ _read(locks[1], model)} - made
     why = f"what changed is {', '.join(sorted(changed))}" if changed else "nor any file or version: was it native?"
     return f"no parameter of {', '.join(models)} changed; {why}"
-
-
-def _behind(model: str) -> set[str]:
-    """The stages whose parameters decide a model's results: `verify` has those of the data and of the split."""
-    return {"verify", *lockfile.stages_of(model)}
-
-
-def _is_stale(revision: Revision, model: str) -> bool:
-    recorded = [revision.lock.stages[stage].params.get(PARAMS.name, {}) for stage in _behind(model)]
-    return any(_at(revision.params, key) != value for values in recorded for key, value in values.items())
-
-
-def _at(content: Any, key: str) -> Any:
-    for part in key.split("."):
-        content = content.get(part) if isinstance(content, dict) else None
-    return content
 
 
 def _read(lock: Lock, model: str) -> set[tuple[str, str]]:

@@ -56,8 +56,10 @@ def compare(before: Revision, after: Revision) -> Comparison:
                 f"{revision}: no model of its params.yaml has results ({paths.MODEL_METRICS}); name a commit that has, "
                 "or run `make repro`"
             )
-    data = _other_data(before, after)
-    rows = [_row(model, before, after, data) for model in dict.fromkeys([*after.models, *before.models])]
+    old, new = test_files(before), test_files(after)
+    others = f"other test data: {paths.DATA_METRICS} of {before} and {after} name other test files"
+    refusal = others if old and new and old != new else ""
+    rows = [_row(model, before, after, refusal) for model in dict.fromkeys([*after.models, *before.models])]
     shared = changes.between(*(revision.params | {"models": None} for revision in (before, after)))
     unexplained = [row.model for row in rows if row.before and row.after and row.before != row.after and not row.recipe]
     code = "" if shared else changes.of_files(before, after, unexplained)
@@ -65,16 +67,8 @@ def compare(before: Revision, after: Revision) -> Comparison:
     return Comparison(before, after, rows, shared, [note for note in notes if note])
 
 
-def _other_data(before: Revision, after: Revision) -> str:
-    """Why no predictions may be paired; empty when both revisions' test files are the same, as far as they say."""
-    old, new = _test_files(before), _test_files(after)
-    if not (old and new) or old == new:
-        return ""
-    return f"other test data: {paths.DATA_METRICS} of {before} and {after} name other test files"
-
-
-def _test_files(revision: Revision) -> dict[str, str]:
-    """SHA-256 of the decompressed test files, which is what says that images are the same."""
+def test_files(revision: Revision) -> dict[str, str]:
+    """SHA-256 of the decompressed test files, which is what says that images are the same; empty where none is told."""
     if not revision.has(paths.DATA_METRICS):
         return {}
     try:
@@ -89,7 +83,7 @@ def _row(model: str, before: Revision, after: Revision, refusal: str) -> Row:
     old, new = _metrics(before, model), _metrics(after, model)
     if old is None or new is None:
         return Row(model, old, new, [], f"only {before if new is None else after} has results")
-    recipe = changes.between(before.params["models"][model], after.params["models"][model])
+    recipe = changes.between(before.recipes[model], after.recipes[model])
     if refusal:
         return Row(model, old, new, recipe, refusal)
     try:
@@ -130,7 +124,7 @@ def pair(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
     Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
     """
     same = ["index", "label"]
-    if not before[same].reset_index(drop=True).equals(after[same].reset_index(drop=True)):
+    if not before[same].equals(after[same]):
         raise PipelineError(
             f"predictions: the first are for {len(before)} images, the second for {len(after)}, and their indices or "
             "labels differ: predictions for other data can't be paired"

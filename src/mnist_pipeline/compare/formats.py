@@ -11,29 +11,19 @@ CHANGES = 40  # columns of the terminal for what changed
 LEGEND = "gained, lost: images that only the second has wrong, only the first; p: exact McNemar test, two-sided"
 
 
-def text(comparison: Comparison) -> str:
-    """The rows, then what holds for all of them, no line longer than 120 columns."""
+def table(comparison: Comparison, markdown: bool = False) -> str:
+    """The rows, then what holds for all of them: as Markdown, or with no line longer than 120 columns."""
+    before, after, rows = comparison.before, comparison.after, comparison.models
     if not comparison.differs:
-        return _same(comparison)
-    rows = [_cells(row, "\n".join(textwrap.fill(one, CHANGES) for one in _changed(row))) for row in comparison.models]
-    remarks = [textwrap.fill(remark, WIDTH, subsequent_indent="  ") for remark in (LEGEND, *_remarks(comparison))]
-    head = f"before: {comparison.before}; after: {comparison.after}"
-    return "\n".join([head, "", tables.text(rows), "", *remarks])
-
-
-def markdown(comparison: Comparison) -> str:
-    """The same for a pull request."""
-    if not comparison.differs:
-        return _same(comparison)
-    rows = [_cells(row, "<br>".join(_changed(row)).replace("|", "\\|")) for row in comparison.models]
-    remarks = "\n".join(f"- {remark}" for remark in _remarks(comparison))
-    head = f"Before: {comparison.before}; after: {comparison.after}."
-    return "\n\n".join([head, tables.markdown(rows), f"{LEGEND}.", remarks]).rstrip()
-
-
-def _same(comparison: Comparison) -> str:
-    models = len(comparison.models)
-    return f"{comparison.before} and {comparison.after}: nothing differs, in {models} models and params.yaml"
+        return f"{before} and {after}: nothing differs, in {len(rows)} models and params.yaml"
+    remarks = _remarks(comparison)
+    if markdown:
+        drawn = tables.markdown([_cells(row, "<br>".join(_changed(row)).replace("|", "\\|")) for row in rows])
+        listed = "\n".join(f"- {remark}" for remark in remarks)
+        return f"Before: {before}; after: {after}.\n\n{drawn}\n\n{LEGEND}.\n\n{listed}".rstrip()
+    drawn = tables.text([_cells(row, "\n".join(textwrap.fill(one, CHANGES) for one in _changed(row))) for row in rows])
+    wrapped = [textwrap.fill(remark, WIDTH, subsequent_indent="  ") for remark in (LEGEND, *remarks)]
+    return "\n".join([f"before: {before}; after: {after}", "", drawn, "", *wrapped])
 
 
 def _changed(row: Row) -> list[str]:

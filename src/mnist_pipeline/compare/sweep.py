@@ -36,13 +36,11 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
     write_durably(FOLDER / ".dvc/config", config.encode())
     seeds = list(range(1, count + 1))
     failed = [] if _succeeds(models, seeds, jobs) else [seed for seed in seeds if not _succeeds(models, [seed], jobs)]
-    pairs = [(seed, model) for seed in seeds if seed not in failed for model in models]
-    rows = [{"seed": seed, "model": model} | read_json(_folder(seed) / paths.metrics(model)) for seed, model in pairs]
+    done = [(seed, model) for seed in seeds if seed not in failed for model in models]
+    rows = [
+        read_json(FOLDER / str(seed) / paths.metrics(model)) | {"seed": seed, "model": model} for seed, model in done
+    ]
     return pd.DataFrame(rows, columns=["seed", "model", *ACCURACIES]), failed
-
-
-def _folder(seed: int) -> Path:
-    return FOLDER / str(seed)
 
 
 def _succeeds(models: list[str], seeds: list[int], jobs: int) -> bool:
@@ -71,10 +69,11 @@ def _write(models: list[str], seeds: list[int]) -> None:
     for seed in seeds:
         for stage in ("train", "evaluate"):
             written[f"{stage}-{seed}"] = {"foreach": recipes, "do": stages[stage]["do"] | {"wdir": str(seed)}}
-        write_json(_folder(seed) / paths.PARAMS, content | {"seed": seed})
-        for name in LINKED:
-            if not (_folder(seed) / name).is_symlink():
-                (_folder(seed) / name).symlink_to(Path("../..", name))
+        folder = FOLDER / str(seed)
+        write_json(folder / paths.PARAMS, content | {"seed": seed})
+        for link in (folder / name for name in LINKED):
+            if not link.is_symlink():
+                link.symlink_to(Path("../..", link.name))
     write_json(FOLDER / DVC_YAML, {"stages": written})
 
 
