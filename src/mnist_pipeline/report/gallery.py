@@ -1,8 +1,6 @@
 """The test images that models got wrong: which they are, and all of them in one picture."""
 
-import io
-from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,11 +20,10 @@ def mistakes(predictions: pd.DataFrame) -> list[list[int]]:
     return rows
 
 
-def why_not(data: dict[str, Any] | None) -> str | None:
-    """Why the images in data/idx can't be shown for results on this data (metrics/data.json); None when they can."""
+def why_not(expected: str | None) -> str | None:
+    """Why the images in data/idx can't be shown for results on test images of this SHA-256; None when they can."""
     if not paths.TEST_IMAGES.exists():
         return f"{paths.TEST_IMAGES} is not here. Run make repro, then make report again."
-    expected = data["files"]["test_images"]["idx_sha256"] if data else None
     if expected == sha256_of(paths.TEST_IMAGES):
         return None
     return (
@@ -35,16 +32,13 @@ def why_not(data: dict[str, Any] | None) -> str | None:
     )
 
 
-def sprite(indices: Iterable[int]) -> bytes:
-    """One grey PNG with these test images, row by row, COLUMNS in a row, 28 × 28 pixels each; ink is black.
+def write(indices: list[int], path: Path) -> None:
+    """Write a grey PNG with these test images, row by row, COLUMNS in a row, 28 × 28 pixels each; ink is black.
 
     Raises PipelineError when the file of test images is missing or damaged.
     """
-    chosen = list(indices)
-    rows = -(-len(chosen) // COLUMNS) or 1
+    rows = -(-len(indices) // COLUMNS)
     tiles = np.full((rows * COLUMNS, idx.SIZE, idx.SIZE), 255, dtype=np.uint8)
-    tiles[: len(chosen)] = 255 - idx.read(paths.TEST_IMAGES)[chosen]
+    tiles[: len(indices)] = 255 - idx.read(paths.TEST_IMAGES)[indices]
     grid = tiles.reshape(rows, COLUMNS, idx.SIZE, idx.SIZE).swapaxes(1, 2).reshape(rows * idx.SIZE, -1)
-    packed = io.BytesIO()
-    Image.fromarray(grid).save(packed, "PNG", optimize=True)
-    return packed.getvalue()
+    Image.fromarray(grid).save(path, "PNG", optimize=True)

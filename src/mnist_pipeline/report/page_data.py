@@ -1,10 +1,10 @@
 """What the offline report shows, from one revision or two side by side; and the folder that it becomes."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -14,13 +14,12 @@ from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.compare import comparison
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import whole
 from mnist_pipeline.report import gallery, vega
 from mnist_pipeline.results import confusion
 
-FOLDER = Path("report")
 INDEX = "index.html"
 MARK = "<title>Report – mnist-pipeline</title>".encode()  # in every report's index.html
-BESIDE = ".new-"  # ignored by Git
 PAGE = Path(__file__).with_name("page")
 CHARTS = {  # title by column of a history
     "batch_loss": "Training loss of a batch",
@@ -32,7 +31,7 @@ CHARTS = {  # title by column of a history
 Content = dict[str, Any]
 
 
-def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
+def write(revisions: list[Revision], folder: Path = Path("report")) -> Path:
     """Make the folder anew and return its index.html, which opens from disk and asks no network.
 
     The same revisions and data give the same bytes. An earlier report stays until the new one is whole. Raises
@@ -44,13 +43,10 @@ def write(revisions: list[Revision], folder: Path = FOLDER) -> Path:
             f"{folder}: expected a folder that `mnist report` wrote, or none; move it away, then repeat"
         )
     content = gather(revisions)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"{BESIDE}{folder.name}-", dir=folder.parent) as beside:
-        new = Path(beside) / "new"
+    with whole(folder, folder.with_name(f".new-{folder.name}-{os.getpid()}")) as new:  # ignored by Git
         _fill(new, content)
         if folder.exists():
-            folder.rename(Path(beside) / "old")
-        new.rename(folder)
+            shutil.rmtree(folder)
     return index
 
 
@@ -60,7 +56,7 @@ def _fill(folder: Path, content: Content) -> None:
     for path in (*pictures, *PAGE.glob("*.css"), *PAGE.glob("*.js")):
         shutil.copyfile(path, folder / path.name)
     if content["sprite"]["indices"]:
-        (folder / "mistakes.png").write_bytes(gallery.sprite(content["sprite"]["indices"]))
+        gallery.write(content["sprite"]["indices"], folder / "mistakes.png")
     (folder / "vega.js").write_text(vega.scripts(), encoding="utf-8")
     page = (PAGE / INDEX).read_text(encoding="utf-8")
     (folder / INDEX).write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
@@ -83,13 +79,14 @@ def gather(revisions: list[Revision]) -> Content:
         raise PipelineError(f"{names[0]}: there is nothing to see side by side in one and the same revision")
     sides = [_side(revision) for revision in revisions]
     models = list(dict.fromkeys(model for revision in revisions for model in revision.models))
+    shown = [rows for side in sides if side["no_images"] is None for rows in side["mistakes"].values()]
     return {
         "models": models,
         "sides": sides,
         "comparison": _comparison(*revisions) if len(revisions) > 1 else None,
         "charts": {column: vega.curve(column, title, models, names) for column, title in CHARTS.items()},
         "curves": [row for revision in revisions for model in revision.models for row in _curve(revision, model)],
-        "sprite": {"columns": gallery.COLUMNS, "indices": _shown(sides)},
+        "sprite": {"columns": gallery.COLUMNS, "indices": sorted({row[0] for rows in shown for row in rows})},
         "pictures": _pictures(sides),
     }
 
@@ -107,7 +104,6 @@ def _side(revision: Revision) -> Content:
             predictions[model] = revision.predictions(model)
         except PipelineError as error:
             refusals[model] = str(error)
-    data = revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None
     return provenance.of(revision) | {
         "outputs": provenance.outputs(revision),
         "metrics": {model: revision.metrics(model) for model in models},
@@ -117,8 +113,8 @@ def _side(revision: Revision) -> Content:
         },
         "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
         "refusals": refusals,
-        "data": data,
-        "no_images": gallery.why_not(data),
+        "data": revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None,
+        "no_images": gallery.why_not(comparison.test_files(revision).get("test_images")),
     }
 
 
@@ -137,12 +133,6 @@ def _curve(revision: Revision, model: str) -> list[Content]:
         names | {str(column): value for column, value in row.items() if pd.notna(value)}
         for row in history.to_dict("records")
     ]
-
-
-def _shown(sides: list[Content]) -> list[int]:
-    """The test images that some model of a side got wrong, where the images are those of the side."""
-    known = [side for side in sides if side["no_images"] is None]
-    return sorted({row[0] for side in known for rows in side["mistakes"].values() for row in rows})
 
 
 def _pictures(sides: list[Content]) -> Content:
