@@ -9,6 +9,12 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json
 from mnist_pipeline.training import history
 
+HEAD = "| model | test accuracy | 95 % interval | test errors | validation accuracy | calibration | parameters |"
+ROW = (
+    "| {model} | {of[test_accuracy]:.2%} | {of[test_accuracy_low]:.2%} – {of[test_accuracy_high]:.2%} | "
+    "{of[test_errors]:.0f} | {of[validation_accuracy]:.2%} | {of[calibration_error]:.4f} | {of[parameters]:,.0f} |"
+)
+
 
 def read_metrics(models: list[str]) -> pd.DataFrame:
     """The metrics of these models, a row each, in this order. Raises PipelineError for leftovers."""
@@ -49,18 +55,10 @@ def read_best() -> str:
 
 def leaderboard(table: pd.DataFrame, chosen: str) -> str:
     """A Markdown table, a row a model, best test accuracy first; the chosen one is marked."""
-    lines = [
-        "| model | test accuracy | 95 % interval | test errors | validation accuracy | calibration | parameters |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, row in table.sort_values("test_accuracy", ascending=False, kind="stable").iterrows():
-        mark = "**" if name == chosen else ""
-        lines.append(
-            f"| {mark}{name}{mark} | {row['test_accuracy']:.2%} | {row['test_accuracy_low']:.2%} – "
-            f"{row['test_accuracy_high']:.2%} | {row['test_errors']:.0f} | {row['validation_accuracy']:.2%} | "
-            f"{row['calibration_error']:.4f} | {row['parameters']:,.0f} |"
-        )
-    return "\n".join(lines) + f"\n\n**{chosen}** is the best on the validation images.\n"
+    ranked = table.sort_values("test_accuracy", ascending=False, kind="stable").iterrows()
+    rows = [ROW.format(model=f"**{name}**" if name == chosen else name, of=row) for name, row in ranked]
+    best = f"**{chosen}** is the best on the validation images.\n"
+    return "\n".join([HEAD, "|---" * 7 + "|", *rows, "", best])
 
 
 def curves(models: list[str]) -> pd.DataFrame:

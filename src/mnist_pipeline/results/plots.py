@@ -3,7 +3,6 @@
 import itertools
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -36,9 +35,7 @@ def image_grid(images: Images, columns: int, title: str) -> Figure:
     tiles = np.pad(images, ((0, rows * columns - len(images)), (1, 1), (1, 1))).reshape(rows, columns, size, size)
     tiled = tiles.transpose(0, 2, 1, 3).reshape(rows * size, columns * size)
     figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * rows + 0.7), layout="constrained")
-    axes = figure.add_subplot()
-    _draw(axes, tiled)
-    axes.set_title(title, fontsize=10)
+    _draw(figure.add_subplot(), tiled, title)
     return figure
 
 
@@ -106,9 +103,8 @@ def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: st
     room = {"left": 0.02, "right": 0.98, "bottom": 0.01, "top": 0.91, "hspace": 0.3, "wspace": 0.05}
     grid = figure.subplots(5, 5, gridspec_kw=room)  # places by hand: laying out so many axes takes a second
     for axes, image, label, guess in zip(grid.flat, images, labels, predicted, strict=False):
-        _draw(axes, image)
-        right = label == guess
-        axes.set_title(f"{guess}" if right else f"{guess} (is {label})", color="black" if right else RED, fontsize=10)
+        title, colour = (f"{guess}", "black") if label == guess else (f"{guess} (is {label})", RED)
+        _draw(axes, image, title, color=colour)
     return figure
 
 
@@ -119,8 +115,7 @@ def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indic
     room = {"left": 0.02, "right": 0.98, "bottom": 0.04, "top": 0.92, "hspace": 0.5, "wspace": 0.12}
     grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2], **room}).reshape(10, 2)  # by hand as above
     for (picture, bars), image, label, row, index in zip(grid, images, labels, probabilities, indices, strict=False):
-        _draw(picture, image)
-        picture.set_title(f"test image {index}", fontsize=8)
+        _draw(picture, image, f"test image {index}", fontsize=8)
         colours = [GREEN if digit == label else RED if digit == row.argmax() else GREY for digit in range(10)]
         bars.bar(range(10), row, color=colours)
         bars.set(xticks=range(10), ylim=(0, 1))
@@ -133,9 +128,10 @@ def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indic
     return figure
 
 
-def _draw(axes: Axes, image: Images) -> None:
+def _draw(axes: Axes, image: Images, title: str, fontsize: int = 10, color: str = "black") -> None:
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     axes.axis("off")
+    axes.set_title(title, fontsize=fontsize, color=color)
 
 
 def comparison(table: pd.DataFrame) -> Figure:
@@ -168,8 +164,8 @@ def comparison(table: pd.DataFrame) -> Figure:
 
 def _label(axes: Axes, name: str, point: tuple[float, float], taken: list[Bbox]) -> Bbox:
     """Write a name as near to its point as it covers no box that is taken; returns its own box, in pixels."""
-    style: dict[str, Any] = {"textcoords": "offset pixels", "fontsize": 9, "ha": "center", "va": "center"}
-    label = axes.annotate(textwrap.fill(name, 24), point, (0, 0), **style)
+    shown, place = textwrap.fill(name, 24), "offset pixels"
+    label = axes.annotate(shown, point, (0, 0), textcoords=place, fontsize=9, ha="center", va="center")
     on_point = label.get_window_extent().padded(2)
     for distance, (right, up) in itertools.product(range(10, 1500, 6), SIDES):
         offset = (right * (distance + on_point.width / 2), up * (distance + on_point.height / 2))
@@ -180,5 +176,5 @@ def _label(axes: Axes, name: str, point: tuple[float, float], taken: list[Bbox])
     label.set_position(offset)
     if distance > 10:
         end = (right * distance, up * distance)
-        axes.annotate("", point, end, textcoords="offset pixels", arrowprops={"arrowstyle": "-", "color": GREY})
+        axes.annotate("", point, end, textcoords=place, arrowprops={"arrowstyle": "-", "color": GREY})
     return box

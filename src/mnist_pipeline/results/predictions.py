@@ -13,11 +13,14 @@ from mnist_pipeline.training.evaluation import Predictions
 
 def write(model: str, test: Predictions, images: plots.Images, history: pd.DataFrame, folder: Path) -> None:
     """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, 10)) and pictures/ into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
     labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
     table = pd.DataFrame({"index": range(len(labels)), "label": labels, "predicted": classes})
     write_csv(folder / "predictions.csv", table)
-    _write_probabilities(test, folder / "probabilities.npy")
+    with (folder / "probabilities.npy").open("wb") as stream:  # on a full disk a memory map would end without a message
+        header = {"descr": "<f4", "fortran_order": False, "shape": tuple(test.logits.shape)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for rows in test.parts():
+            stream.write(test.probabilities(rows).numpy().astype("<f4").tobytes())
     counts = confusion.counts(labels, classes)
     cells = [(row, column, count) for (row, column), count in np.ndenumerate(counts)]
     write_csv(folder / "confusion.csv", pd.DataFrame(cells, columns=["label", "predicted", "count"]))
@@ -31,15 +34,6 @@ def write(model: str, test: Predictions, images: plots.Images, history: pd.DataF
     }
     for name, figure in pictures.items():
         plots.save(figure, folder / "pictures" / f"{name}.png")
-
-
-def _write_probabilities(test: Predictions, path: Path) -> None:
-    """No memory map: on a full disk it would end the process by a signal, without a message."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": tuple(test.logits.shape)}
-    with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for rows in test.parts():
-            stream.write(test.probabilities(rows).numpy().astype("<f4").tobytes())
 
 
 def confident_mistakes(test: Predictions, most: int = 10) -> Tensor:
