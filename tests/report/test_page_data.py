@@ -126,6 +126,13 @@ def test_of_other_data_no_image_is_shown() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_data_without_the_digest_of_its_images_is_refused_in_a_line() -> None:
+    write_json(paths.DATA_METRICS, {"files": {"test_images": {}}})
+    with pytest.raises(PipelineError, match=r"working tree: metrics/data\.json: expected `idx_sha256`"):
+        gather()
+
+
+@pytest.mark.usefixtures("here")
 def test_without_data_and_pictures_the_rest_is_there(project: Repository, tmp_path: Path) -> None:
     clone = project.clone(tmp_path / "clone")
     clone.run("mnist", "report")
