@@ -35,7 +35,8 @@ class Training:
     epoch: int = 0
     images_seen: int = 0
     history: list[Row] = field(default_factory=list)
-    seconds: float = 0.0  # of all epochs, scoring included
+    seconds: float = 0.0  # of all epochs
+    scoring_seconds: float = 0.0  # of those, scoring
 
 
 def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
@@ -64,9 +65,11 @@ def fit(
             began = time.perf_counter()
             runtime.seed(training.seed, epoch)
             run_epoch(training, images, epoch, bar)
+            trained = time.perf_counter()
             for name, others in scored.items():
                 score(training, name, others, bar)
             training.epoch = epoch
+            training.scoring_seconds += time.perf_counter() - trained
             training.seconds += time.perf_counter() - began
             after_epoch(training)
     return training

@@ -26,7 +26,7 @@ from mnist_pipeline.training import checkpoints
 from mnist_pipeline.training.loop import Training
 from mnist_pipeline.training.manifest import Manifest
 
-PROGRESS = ("epoch", "images_seen", "history", "seconds")
+PROGRESS = ("epoch", "images_seen", "history", "seconds", "scoring_seconds")
 
 
 class State:

@@ -27,7 +27,8 @@ class Trained:
         history.write(training.history, paths.history(name))
         checkpoints.save(paths.model(name), training.network, training.optimizer, self.manifest)
         weights = sha256_of(paths.model(name) / checkpoints.WEIGHTS)
-        write_json(paths.timing(name), {"weights_sha256": weights, "training_seconds": training.seconds})
+        seconds = {"training_seconds": training.seconds, "scoring_seconds": training.scoring_seconds}
+        write_json(paths.timing(name), {"weights_sha256": weights} | seconds)
 
 
 def train(
