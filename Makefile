@@ -47,9 +47,11 @@ test-portable: setup ## the same bits under emulated processors (Debian's QEMU, 
 	@python -m tests.portable $(SHORT)
 
 test-faults: setup ## files mutated, stages killed, disks full, servers failing; counts into tests/faults/results.md
+	@command -v strace >/dev/null || $(INSTALL) strace
 	@python -m pytest -m faults --full
 
 test-faults-small: setup ## the same with smaller counts
+	@command -v strace >/dev/null || $(INSTALL) strace
 	@python -m pytest -m faults
 
 check: setup ## style, types, and that dvc.lock is current

@@ -13,8 +13,10 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from dvc.rwlock import rwlock
 from dvc.stage import PipelineStage
-from dvc.stage.cache import StageCache
+from dvc.stage.cache import StageCache, _can_hash, _get_stage_hash
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
+from dvc_data.hashfile.db import HashFileDB
+from dvc_objects.fs.base import FileSystem
 
 from tests.repository import ROOT
 
@@ -28,6 +30,16 @@ TAKEN: dict[Callable[..., Any], str] = {
     PipelineStage.save: "self, allow_missing=False, run_cache=True",
     PipelineStage.commit: "self, allow_missing=False, filter_info=None, **kwargs",
     Output.changed_cache: "self, filter_info=None",
+    Output.get_obj: "self, filter_info=None, **kwargs",
+    HashFileDB.oid_to_path: "self, oid",
+    StageCache: "repo",
+    StageCache._load: "self, stage",
+    StageCache._load_cache: "self, key, value",
+    StageCache._create_stage: "self, cache, wdir=None",
+    StageCache._get_cache_dir: "self, key",
+    _can_hash: "stage",
+    _get_stage_hash: "stage",
+    FileSystem.overlaps: "left, right",
     StageCache.restore: "self, stage, run_cache=True, pull=False, dry=False",
     Lockfile: "repo, path, verify=True, **kwargs",
     Lockfile.dump_stages: "self, stages, **kwargs",

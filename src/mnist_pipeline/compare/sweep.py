@@ -19,6 +19,7 @@ from mnist_pipeline.compare.seeds import ACCURACIES
 from mnist_pipeline.core import params, paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_durably, write_json
+from mnist_pipeline.core.locks import locked
 from mnist_pipeline.pipeline import dvc_program, repro
 
 FOLDER, DVC_YAML = Path(".sweep"), Path("dvc.yaml")
@@ -26,12 +27,13 @@ LINKED = (".dvcignore", "data", "src", "stages", "versions.json")
 CHANGED = "with changes"
 
 
+@locked(FOLDER / "lock")
 def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[int]]:
     """Run what is missing; returns a row for each seed and model with both accuracies, and the seeds that failed.
 
     A failure ends the run of all seeds together; they are then run one by one, so that the others are complete.
     """
-    dvc_program.run("repro", "--quiet", "verify")
+    dvc_program.run("repro", "verify")
     config = f'[core]\n    no_scm = true\n[cache]\n    dir = "{dvc_program.run("cache", "dir")}"\n'
     write_durably(FOLDER / ".dvc/config", config.encode())
     seeds = list(range(1, count + 1))

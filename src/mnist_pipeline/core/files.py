@@ -52,9 +52,9 @@ def whole(path: Path, part: Path | None = None) -> Iterator[Path]:
     try:
         yield part
         for one in (*part.rglob("*"), part):
-            _sync(one)
+            sync(one)
         part.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         _delete(part)
 
@@ -72,7 +72,8 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

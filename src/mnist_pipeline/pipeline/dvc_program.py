@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from mnist_pipeline.core import locks, paths
 from mnist_pipeline.core.errors import PipelineError
 
 BUSY = ("Unable to acquire lock", "is busy")
@@ -18,11 +19,20 @@ def run(*arguments: str) -> str:
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     command, environment = [sys.executable, "-m", "dvc", *arguments], os.environ | {"PATH": path}
-    for pause in (1, 3, 5, None):  # another DVC that begins or ends holds its lock for a moment
+    said = ""
+    while True:
         done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode == 0:
             return done.stdout.strip()
-        if pause is None or not any(sign in done.stderr for sign in BUSY):
-            break
-        time.sleep(pause)
-    raise PipelineError(f"dvc {' '.join(arguments)}: {' '.join(done.stderr.split()) or f'exit code {done.returncode}'}")
+        wrong = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        if not any(sign in wrong for sign in BUSY):
+            raise PipelineError(f"dvc {' '.join(arguments)}: {wrong}")
+        if said != (said := in_the_way(wrong, paths.project() / ".dvc/tmp")):
+            print(f"waiting for {said}", file=sys.stderr)
+        time.sleep(1)
+
+
+def in_the_way(said: str, folder: Path) -> str:
+    """Which process has the locks in this folder that DVC says it can't have; else DVC's words, which name it."""
+    held = [locks.holder(folder / name) for name in ("lock", "rwlock.lock") if BUSY[0] in said]
+    return next(filter(None, held), " ".join(said.split()))

@@ -1,7 +1,7 @@
 """`dvc repro` with independent stages side by side; it leaves the same dvc.lock, byte for byte.
 
 DVC decides what has to run, restores, hashes and caches; only the commands of independent stages run at the same time.
-Much of what is called here and in `leftovers` is not DVC's public interface. So its version is pinned, one test holds
+Much of what is called here and in `dvc_locks` is not DVC's public interface. So its version is pinned, one test holds
 the signatures, and another one compares what both ways write.
 """
 
@@ -11,11 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
-from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
@@ -23,15 +20,15 @@ from dvc.rwlock import rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
-from mnist_pipeline.core import paths
-from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError, refusal
-from mnist_pipeline.core.files import whole
-from mnist_pipeline.pipeline import leftovers
+from mnist_pipeline.core import locks, paths
+from mnist_pipeline.core.errors import PipelineError, refusal
+from mnist_pipeline.pipeline import dvc_locks
+from mnist_pipeline.pipeline.booking import Booking
 from mnist_pipeline.pipeline.commands import Commands, Ran
 from mnist_pipeline.pipeline.interruption import interruptible
+from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
 
-LOCK = Path("dvc.lock")
 NOTE = "note: "  # begins what a stage wants to be read, though it went well
 
 
@@ -43,13 +40,13 @@ def repro(jobs: int, expected_seconds: dict[str, float], usable: Callable[[str],
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        with interruptible(), Repo(_wait_for_lock=True) as repo:
+        with interruptible(), locks.locked(paths.LOGS / "lock"), Repo() as repo:
             pipeline = Pipeline(repo, usable)
             pipeline.run(jobs, expected_seconds)
     except DvcException as error:
         raise PipelineError(_one_line(error)) from error
     if pipeline.failed:
-        skipped = [name for name in pipeline.stages if name not in {*pipeline.done, *pipeline.failed}]
+        skipped = [name for name in pipeline.stages if name not in {*pipeline.booking.done, *pipeline.failed}]
         after = f"; not run: {', '.join(skipped)}" if skipped else ""
         raise PipelineError(f"{', '.join(pipeline.failed)} failed (see above){after}")
     return pipeline.core_seconds
@@ -60,20 +57,19 @@ class Pipeline:
 
     def __init__(self, repo: Repo, usable: Callable[[str], bool]) -> None:
         self.repo, self.usable = repo, usable
-        leftovers.remove(repo)
-        with repo.lock:
-            graph = repo.index.graph
+        repo.stage_cache = RunCache(repo, self.say)
+        self.running: dict[str, ExitStack] = {}  # the locks on the outputs of each stage
+        graph = self._graph()
         self.stages = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"}
         self.needs = {
             name: {other.addressing for other in graph.successors(stage)} & self.stages.keys()
             for name, stage in self.stages.items()
         }
         self.commands = Commands(paths.LOGS)
-        self.locks = ExitStack()  # whatever happens, no output stays locked once all commands have ended
-        self.running: dict[str, ExitStack] = {}  # of these locks, those on the outputs of each stage
+        self.locks = ExitStack()  # of all stages: whatever happens, no output stays locked once all commands have ended
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
-        self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
+        self.booking = Booking(repo, self.stages)
         self.core_seconds: dict[str, float] = {}
 
     def run(self, jobs: int, expected_seconds: dict[str, float]) -> None:
@@ -100,13 +96,22 @@ class Pipeline:
                 self.commands.end()
                 raise
 
+    @dvc_locks.patient
+    def _graph(self) -> Any:
+        """DVC's graph, once nothing is left of a killed DVC that would block."""
+        dvc_locks.remove(self.repo)
+        with self.repo.lock:
+            return self.repo.index.graph
+
+    @dvc_locks.patient
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
         stage = self.stages[name]
         with self.repo.lock:
+            dvc_locks.check_hosts(self.repo, stage)
             if not stage.changed():
-                self._book(name)
-                self._say(f"{name:24} unchanged")
+                self.booking.book(name)
+                self.say(f"{name:24} unchanged")
                 return None
             missing = [str(dep) for dep in stage.deps if not dep.exists]
             if missing:
@@ -115,34 +120,41 @@ class Pipeline:
             with suppress(RunCacheNotFoundError):
                 self.repo.stage_cache.restore(stage)
                 if self.usable(name):
-                    self._save(stage)
-                    self._say(f"{name:24} restored from the run cache")
+                    self.repo.stage_cache.keep(stage)
+                    self.booking.book(name, stage)
+                    self.say(f"{name:24} restored from the run cache")
                     return None
                 stage.remove_outs()
             self.inputs[name] = self._inputs(stage)
             outputs = [out.fs_path for out in stage.outs]
-            self.running[name] = self.locks.enter_context(ExitStack())
-            self.running[name].enter_context(
-                rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, False)
-            )
-        self._say()
+            shared, lock = dvc_locks.is_shared(self.repo), self.locks.enter_context(ExitStack())
+            lock.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, shared))
+            self.running[name] = lock
+        self.say()
         return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **prepare_kwargs(stage))
 
+    @dvc_locks.patient
     def _finish(self, name: str, ran: Ran) -> None:
         """Hash what a command left and enter it into dvc.lock. Raises PipelineError when it failed."""
         if ran.code != 0:
             raise PipelineError(f"with exit code {ran.code} after {ran.seconds:.1f} s:\n{ran.output}")
         stage = self.stages[name]
         with self.repo.lock:
+            dvc_locks.check_hosts(self.repo, stage)
             if self._inputs(stage) != self.inputs[name]:
                 raise PipelineError("since its inputs changed while it ran; run it again")
-            self._save(stage)
-        self.running.pop(name).close()
+            self.repo.stage_cache.keep(stage)
+            self.booking.book(name, stage)
+        self._release(name)
         self.core_seconds[name] = round(ran.core_seconds, 1)
-        self._say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
+        self.say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
         for line in ran.output.splitlines():
             if line.startswith(NOTE):
-                self._say(line)
+                self.say(line)
+
+    @dvc_locks.patient
+    def _release(self, name: str) -> None:
+        self.running.pop(name, ExitStack()).close()
 
     @contextmanager
     def _noting_failure(self, name: str) -> Iterator[None]:
@@ -150,10 +162,10 @@ class Pipeline:
             yield
         except (DvcException, OSError, PipelineError) as error:
             self.failed.append(name)
-            self.running.pop(name, ExitStack()).close()
-            self._say(f"{name:24} failed {error if isinstance(error, PipelineError) else _one_line(error)}")
+            self._release(name)
+            self.say(f"{name:24} failed {error if isinstance(error, PipelineError) else _one_line(error)}")
 
-    def _say(self, line: str = "") -> None:
+    def say(self, line: str = "") -> None:
         """One line a stage; below them, on a terminal, what is running now."""
         terminal = sys.stdout.isatty()
         print(("\r\033[K" if terminal else "") + line, end="\n" if line else "", flush=True)
@@ -164,33 +176,6 @@ class Pipeline:
         """Digests of all that a stage depends on, as they are now."""
         stage.save_deps()
         return [dep.hash_info for dep in stage.deps]
-
-    def _save(self, stage: Any) -> None:
-        """As DVC does after a command. Of what did not get into its cache, it would only log the reason."""
-        uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
-        stage.save(run_cache=not uncached)
-        stage.commit()
-        missing = [str(out) for out in stage.outs if out.use_cache and out.changed_cache()]
-        if missing:
-            raise DvcException(
-                f"{', '.join(missing)}: not whole in DVC's cache {self.repo.cache.local.path} (DVC says "
-                f"why); {FULL}, or {PROTECTED}, then run this again"
-            )
-        self._book(stage.addressing, stage)
-
-    def _book(self, name: str, stage: Any = None) -> None:
-        """Note that a stage is done, and write into dvc.lock the entries that are due.
-
-        An entry is due when all are written that `dvc repro` writes before it; the others wait, and are restored from
-        the run cache after a failure or a kill. DVC writes in place, which may leave half a file, so it gets a copy.
-        """
-        self.done[name] = stage
-        due = [name for name in takewhile(self.done.__contains__, self.stages) if self.done[name] is not None]
-        if due:
-            with whole(LOCK, Path(self.repo.tmp_dir) / f"{LOCK}.part") as copy:
-                copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
-                Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
-            self.done.update(dict.fromkeys(due))
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_pipeline.pipeline import leftovers
+from mnist_pipeline.pipeline import dvc_locks
 from tests.repository import Repository
 
 ALIVE = {"pid": os.getpid(), "cmd": "dvc repro"}
@@ -31,10 +31,10 @@ def test_the_list_goes_when_nobody_in_it_is_alive(tmp_path: Path) -> None:
     path, gone = tmp_path / "rwlock", dead()
     alive = {"write": {"models/a": gone, "models/b": ALIVE}, "read": {"data": [gone, ALIVE], "other": [gone]}}
     write(path, alive)
-    leftovers.remove_rwlock(path)
+    dvc_locks.remove_rwlock(path)
     assert json.loads(path.read_bytes()) == alive
     write(path, {"write": {"models/a": gone}, "read": {"other": [gone]}})
-    leftovers.remove_rwlock(path)
+    dvc_locks.remove_rwlock(path)
     assert not path.exists()
 
 
@@ -42,7 +42,7 @@ def test_who_got_the_number_of_a_dead_process_is_not_taken_for_it(tmp_path: Path
     path = tmp_path / "rwlock"
     write(path, {"read": {"models/a": [ALIVE]}})
     os.utime(path, (0, 0))  # written long before this process began
-    leftovers.remove_rwlock(path)
+    dvc_locks.remove_rwlock(path)
     assert not path.exists()
 
 
@@ -50,9 +50,9 @@ def test_who_got_the_number_of_a_dead_process_is_not_taken_for_it(tmp_path: Path
 def test_a_half_written_list_is_deleted(left: bytes, tmp_path: Path) -> None:
     path = tmp_path / "rwlock"
     path.write_bytes(left)
-    leftovers.remove_rwlock(path)
+    dvc_locks.remove_rwlock(path)
     assert not path.exists()
-    leftovers.remove_rwlock(path)
+    dvc_locks.remove_rwlock(path)
 
 
 def test_what_a_kill_left_does_not_stop_the_next_run(project: Repository) -> None:

@@ -1,0 +1,43 @@
+"""Locks between processes: nobody waits for one without saying for whom."""
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock on a file; while another process does, wait and say which. It ends with the process at the latest.
+
+    The file holds the number of the process, and stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for {holder(path) or path}", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        print(os.getpid(), file=file, flush=True)
+        yield
+
+
+def holder(path: Path) -> str:
+    """A lock's file and the process of this machine that holds it, to people; nothing when it is this one or is gone.
+
+    DVC notes the number in its locks, too, but not where it locks by hard links.
+    """
+    try:
+        process = psutil.Process(int(path.read_text(encoding="utf-8")))
+        words = f"{path}, held by process {process.pid}: {' '.join(process.cmdline())}"
+        return "" if process.pid == os.getpid() else words
+    except ValueError:
+        return f"{path}, held by a process that it does not name; if that was killed, delete the file"
+    except (FileNotFoundError, psutil.Error):
+        return ""

@@ -1,0 +1,35 @@
+"""What is done, and its entries in dvc.lock, in the order in which `dvc repro` writes them."""
+
+from collections.abc import Iterable
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from dvc.dvcfile import Lockfile
+from dvc.repo import Repo
+
+from mnist_pipeline.core.files import whole
+
+LOCK = Path("dvc.lock")
+
+
+class Booking:
+    """The stages that are done, of all those that have a name here."""
+
+    def __init__(self, repo: Repo, names: Iterable[str]) -> None:
+        self.repo, self.names = repo, names
+        self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
+
+    def book(self, name: str, stage: Any = None) -> None:
+        """Note that a stage is done, and write into dvc.lock the entries that are due.
+
+        An entry is due when all are written that `dvc repro` writes before it; the others wait, and are restored from
+        the run cache after a failure or a kill. DVC writes in place, which may leave half a file, so it gets a copy.
+        """
+        self.done[name] = stage
+        due = [name for name in takewhile(self.done.__contains__, self.names) if self.done[name] is not None]
+        if due:
+            with whole(LOCK, Path(self.repo.tmp_dir) / f"{LOCK}.part") as copy:
+                copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
+                Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
+            self.done.update(dict.fromkeys(due))

@@ -1,0 +1,78 @@
+"""DVC's run cache and cache: what is taken from there is looked at first, and what is put there is on the disk."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.stage.cache import StageCache, _can_hash, _get_stage_hash
+
+from mnist_pipeline.core import files
+from mnist_pipeline.core.errors import FULL, PROTECTED
+
+ENTRY = "[0-9a-f]" * 64  # as DVC calls an entry of the run cache
+
+
+class RunCache(StageCache):  # type: ignore[misc]
+    """DVC's own believes each file that is read-only, takes the newest one for an entry, and never syncs."""
+
+    def __init__(self, repo: Any, say: Callable[[str], None]) -> None:
+        super().__init__(repo)
+        self.say = say
+
+    def _load(self, stage: Any) -> Any:
+        """The newest entry that can be read; there may be none, and other files beside them, as .DS_Store."""
+        entries = (self._load_cache(entry.parent.name, entry.name) for entry in self._entries(stage))
+        return next(filter(None, entries), None)
+
+    def _create_stage(self, cache: Any, wdir: str | None = None) -> Any:
+        """The stage of an entry, whose outputs DVC then restores if its cache has them all."""
+        stage = super()._create_stage(cache, wdir)
+        self._drop_damaged(stage)
+        return stage
+
+    def keep(self, stage: Any) -> None:
+        """As DVC does after a command, and on the disk; what did not get into its cache, DVC would only log."""
+        uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
+        stage.save(run_cache=not uncached)
+        self._drop_damaged(stage)
+        stage.commit()
+        missing = [str(out) for out in stage.outs if out.use_cache and out.changed_cache()]
+        if missing:
+            where = f"{', '.join(missing)}: not whole in DVC's cache {self.repo.cache.local.path}"
+            raise DvcException(f"{where} (DVC says why); {FULL}, or {PROTECTED}, then run this again")
+        self._sync(stage)
+
+    def _drop_damaged(self, stage: Any) -> None:
+        """Hash what DVC's cache holds of the outputs; delete what is not what its name says."""
+        for path in _objects(stage):
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "md5").hexdigest()
+            if digest != path.parent.name + path.stem:
+                path.unlink()
+                self.say(f"{path}: damaged, so it was deleted from DVC's cache")
+
+    def _sync(self, stage: Any) -> None:
+        """All that dvc.lock and the run cache name of the outputs is on the disk when this returns."""
+        cached = {*_objects(stage), *(self._entries(stage) if _can_hash(stage) else [])}
+        outputs = {path for out in stage.outs for path in (Path(out.fs_path), *Path(out.fs_path).rglob("*"))}
+        folders = {folder for path in cached for folder in path.parents[:3]} | {path.parent for path in outputs}
+        for path in filter(Path.exists, cached | outputs | folders):
+            files.sync(path)
+
+    def _entries(self, stage: Any) -> list[Path]:
+        """What the run cache has for a stage's inputs, the newest first."""
+        folder = Path(self._get_cache_dir(_get_stage_hash(stage)))
+        return sorted(folder.glob(ENTRY), key=lambda entry: entry.stat().st_mtime, reverse=True)
+
+
+def _objects(stage: Any) -> Iterator[Path]:
+    """The files in which DVC's cache holds the outputs, as far as they are there; of a folder its list comes first."""
+    for out in (out for out in stage.outs if out.hash_info and out.is_in_repo):
+        path = Path(out.cache.oid_to_path(out.hash_info.value))
+        if path.exists():
+            yield path
+        if out.hash_info.isdir and (tree := out.get_obj()):
+            inside = [Path(out.cache.oid_to_path(info.value)) for _, _, info in tree]
+            yield from filter(Path.exists, inside)

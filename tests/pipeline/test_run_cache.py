@@ -1,0 +1,90 @@
+"""What comes from DVC's cache is what its name promises, and what is no entry of the run cache disturbs nobody."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_pipeline.commits import lockfile
+from tests.pipeline.conftest import Project
+from tests.repository import Repository, outcomes
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep")  # of a package of DVC's
+COPY: dict[str, Any] = {"cmd": "echo ran >>log; mkdir a; cp source a/one", "deps": ["source"], "outs": ["a"]}
+
+
+def object_of(md5: str, cache: Path = Path(".dvc/cache")) -> Path:
+    return cache / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def damage(path: Path, content: bytes = b"") -> None:
+    """As a power failure may: other bytes in a file that is still read-only, for which DVC takes it to be whole."""
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(0o444)
+
+
+@pytest.mark.parametrize("of", ["a/one", "a"])
+@pytest.mark.parametrize("known", ["dvc.lock", "the run cache alone"])
+@pytest.mark.parametrize("content", [b"", b"c0ntent\n"], ids=["empty", "a bit turned"])
+def test_a_damaged_object_is_not_restored(
+    shell: Project, capsys: pytest.CaptureFixture[str], of: str, known: str, content: bytes
+) -> None:
+    shell.write(a=COPY)
+    shell.run()
+    lock, whole = Path("dvc.lock").read_bytes(), lockfile.md5(Path("a"))
+    found = object_of(lockfile.md5(Path(of)))
+    damage(found, content)
+    shutil.rmtree("a")
+    if known != "dvc.lock":
+        Path("dvc.lock").unlink()
+    assert shell.run() == ["a"]
+    assert f"{found.resolve()}: damaged" in capsys.readouterr().out
+    assert shell.logged() == ["ran", "ran"]
+    assert (Path("a/one").read_text("utf-8"), Path("dvc.lock").read_bytes()) == ("content\n", lock)
+    shutil.rmtree("a")
+    assert shell.run() == []
+    assert lockfile.md5(Path("a")) == whole
+
+
+def test_what_a_stage_makes_again_takes_the_place_of_a_damaged_object(shell: Project) -> None:
+    """Also of a stage that has no run cache."""
+    stage = COPY | {"cmd": f"{COPY['cmd']}; touch plain", "deps": ["source", "other"]}
+    shell.write(a=stage | {"outs": ["a", {"plain": {"cache": False}}]})
+    Path("other").write_text("1", encoding="utf-8")
+    shell.run()
+    found = object_of(lockfile.md5(Path("source")))
+    damage(found)
+    Path("other").write_text("2", encoding="utf-8")
+    assert shell.run() == ["a"]
+    assert found.read_text("utf-8") == "content\n"
+
+
+def test_the_weights_of_a_model_are_not_restored_empty(project: Repository) -> None:
+    lock, weights = project.lock(), project.path / "models/weak/weights.safetensors"
+    content = weights.read_bytes()
+    damage(object_of(lockfile.md5(weights), project.path / ".dvc/cache"))
+    shutil.rmtree(weights.parent)
+    output = project.run("mnist", "repro")
+    assert outcomes(output)["train@weak"] == "ran"
+    assert "damaged" in output
+    assert (weights.read_bytes(), project.lock()) == (content, lock)
+
+
+def test_what_is_no_entry_of_the_run_cache_disturbs_nobody(shell: Project) -> None:
+    shell.write(a=COPY)
+    shell.run()
+    runs = Path(".dvc/cache/runs")
+    folders = [runs, *runs.glob("*"), *runs.glob("*/*")]
+    for folder in (*folders, runs / "00" / ("0" * 64)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1\xff\xfe")
+    shutil.rmtree("a")
+    Path("dvc.lock").unlink()
+    assert shell.run() == []
+    assert all((folder / ".DS_Store").exists() for folder in folders)
+    for entry in runs.glob("*/*/[0-9a-f]*"):
+        entry.unlink()
+    Path("dvc.lock").unlink()
+    assert shell.run() == ["a"]

@@ -1,0 +1,127 @@
+"""Who else is at work here is waited for, by name, and nothing of a training is lost meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from mnist_pipeline.core import locks
+from mnist_pipeline.pipeline import dvc_program
+from tests.pipeline.conftest import Project
+from tests.pipeline.test_dvc_locks import dead, write
+from tests.repository import Repository, environment, outcomes
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep")  # of a package of DVC's
+RUN = "from mnist_pipeline.pipeline import repro; repro.repro(1, {}, lambda _: True)"
+HOLD = """
+import sys, time
+from dvc.repo import Repo
+repo = Repo()
+with repo.lock:
+    open("held", "w").close()
+    with make_lock(".dvc/tmp/rwlock.lock", ".dvc/tmp", hardlink_lock=repo.config["core"].get("hardlink_lock", False)):
+        time.sleep(5)
+    time.sleep(1)
+with make_lock(".dvc/tmp/rwlock.lock", ".dvc/tmp", hardlink_lock=repo.config["core"].get("hardlink_lock", False)):
+    time.sleep(6)
+"""  # each for longer than DVC itself would wait
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < 60, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def started(folder: Path, *command: str) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
+    """A command beside the test, and what it has printed so far; killed if the test ends before it."""
+    log = folder / f"said-{time.monotonic_ns()}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process, lambda: log.read_text("utf-8")
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        log.unlink()
+
+
+def configure(hard: bool) -> None:
+    """Whether DVC locks by hard links."""
+    with Repo() as repo, repo.config.edit() as config:
+        config["core"]["hardlink_lock"] = hard
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["flock", "hardlink_lock"])
+def test_a_command_that_holds_dvcs_locks_costs_no_stage(
+    shell: Project, capsys: pytest.CaptureFixture[str], hard: bool
+) -> None:
+    configure(hard)
+    Path("hold.py").write_text(HOLD, encoding="utf-8")
+    command = f"{sys.executable} hold.py & while [ ! -e held ]; do sleep 0.1; done; cp source a"
+    shell.write(a={"cmd": command, "deps": ["source"], "outs": ["a"]})
+    assert shell.run() == ["a"]
+    said = capsys.readouterr().out
+    assert "waiting for " in said
+    assert ("held by a process that it does not name" if hard else f": {sys.executable} hold.py") in said
+    assert shell.run() == []
+
+
+def test_the_program_dvc_is_asked_again_until_its_lock_is_free(
+    shell: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.write(a={"cmd": "cp source a", "deps": ["source"], "outs": ["a"]})
+    with started(tmp_path, sys.executable, "-c", HOLD) as (other, _):
+        wait_for(Path("held").exists, "DVC's lock is held")
+        dvc_program.run("repro")
+        assert f"waiting for {tmp_path}/.dvc/tmp/lock, held by process {other.pid}: " in capsys.readouterr().err
+    assert Path("a").exists()
+
+
+def test_two_runs_of_one_pipeline_come_one_after_the_other(shell: Project, tmp_path: Path) -> None:
+    shell.write(a={"cmd": "echo ran >>log; sleep 2; cp source a", "deps": ["source"], "outs": ["a"]})
+    with started(tmp_path, sys.executable, "-c", RUN) as (first, _):
+        wait_for(lambda: shell.logged() == ["ran"], "the first run began")
+        with started(tmp_path, sys.executable, "-c", RUN) as (second, said):
+            assert (first.wait(60), second.wait(60)) == (0, 0)
+            assert f"waiting for .logs/lock, held by process {first.pid}: {sys.executable} -c from" in said()
+            assert "unchanged" in said()
+    assert shell.logged() == ["ran"]
+
+
+def test_a_second_sweep_waits_for_the_first(project: Repository) -> None:
+    with started(project.path, "mnist", "sweep", "--seeds", "1", "--models", "weak") as (sweep, said):
+        with locks.locked(project.path / ".sweep/lock"):
+            wait_for(lambda: "waiting for" in said(), "the sweep waits")
+            assert f"waiting for .sweep/lock, held by process {os.getpid()}: " in said()
+            assert not (project.path / ".sweep/dvc.yaml").exists()
+        assert sweep.wait(120) == 0
+        assert outcomes(said())["train-1@weak"] == "restored"
+
+
+def test_the_list_of_a_shared_file_system_may_be_another_hosts(shell: Project, tmp_path: Path) -> None:
+    """There a process number says nothing: what would be passed over here is waited for."""
+    configure(hard=True)
+    shell.write(a={"cmd": "cp source a", "deps": ["source"], "outs": ["a"]})
+    noted, theirs = Path(".dvc/tmp/rwlock"), dead()
+    noted.parent.mkdir(exist_ok=True)
+    write(noted, {"write": {str(tmp_path / "a"): theirs}})
+    before = noted.read_bytes()
+    with started(tmp_path, sys.executable, "-c", RUN) as (process, said):
+        wait_for(lambda: "waiting for" in said(), "it waits")
+        assert f"waiting for {tmp_path}/a, used by process {theirs['pid']} of another host: dvc repro" in said()
+        assert noted.read_bytes() == before
+        noted.unlink()
+        assert process.wait(60) == 0
