@@ -8,4 +8,4 @@ from mnist_pipeline.training.train import train
 with bootstrap.stage() as (model,):
     trained = train(params.load(), model)
     trained.write()
-    trained.state.remove()
+    trained.state.done()

@@ -29,7 +29,7 @@ def main(model: str, *kept: str) -> None:
     trained.write()
     if model in kept:
         _move_epochs(trained)
-    trained.state.remove()
+    trained.state.done()
 
 
 def _epochs(trained: Trained) -> Path:

@@ -1,6 +1,7 @@
 """Who else is at work here is waited for, by name, and nothing of a training is lost meanwhile."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+from dvc.lock import make_lock
 from dvc.repo import Repo
 
 from mnist_pipeline.core import locks
@@ -23,6 +26,7 @@ RUN = "from mnist_pipeline.pipeline import repro; repro.repro(1, {}, lambda _: T
 HOLD = """
 import sys, time
 from dvc.repo import Repo
+from dvc.lock import make_lock
 repo = Repo()
 with repo.lock:
     open("held", "w").close()
@@ -125,3 +129,23 @@ def test_the_list_of_a_shared_file_system_may_be_another_hosts(shell: Project, t
         assert noted.read_bytes() == before
         noted.unlink()
         assert process.wait(60) == 0
+
+
+def test_a_kill_between_training_and_booking_costs_no_training(project: Repository) -> None:
+    """DVC's lock is held from the moment on in which the training runs, so that its result can't be booked."""
+    changed = project.params()
+    changed["models"]["weak"]["optimizer"]["learning_rate"] = 2e-4
+    project.write_params(changed)
+    shutil.rmtree(project.path / ".logs")
+    log = project.path / ".logs/train@weak.log"
+    with Repo(str(project.path)) as repo, started(project.path, "mnist", "repro") as (runner, said):
+        wait_for(log.exists, "the training began")
+        with make_lock(repo.lock.lockfile, wait=True):
+            written = project.path / "models/weak/model.json"
+            wait_for(lambda: written.exists() and not psutil.Process(runner.pid).children(), "the training has ended")
+            wait_for(lambda: f"held by process {os.getpid()}: " in said(), "it waits")
+            os.killpg(runner.pid, signal.SIGKILL)
+            runner.wait()
+    assert project.repro()["train@weak"] == "ran"
+    assert "weak goes on after epoch 1: " in log.read_text("utf-8")
+    assert list(project.path.glob(".resume/*")) == []

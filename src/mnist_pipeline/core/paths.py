@@ -32,6 +32,7 @@ TIMINGS = Path(".timings")
 LOGS = Path(".logs")
 RECORDED = Path("recorded.json")
 RESUME = Path(".resume")
+ENDED = "ended"  # beside the state of a training that has ended: the stage of `mnist repro` that it was
 
 
 def root() -> Path:

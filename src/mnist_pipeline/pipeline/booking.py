@@ -1,5 +1,6 @@
 """What is done, and its entries in dvc.lock, in the order in which `dvc repro` writes them."""
 
+import shutil
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from dvc.dvcfile import Lockfile
 from dvc.repo import Repo
 
+from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import whole
 
 LOCK = Path("dvc.lock")
@@ -21,7 +23,7 @@ class Booking:
         self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
 
     def book(self, name: str, stage: Any = None) -> None:
-        """Note that a stage is done, and write into dvc.lock the entries that are due.
+        """Note that a stage is done, write the entries that are due, and forget the states of trainings booked by now.
 
         An entry is due when all are written that `dvc repro` writes before it; the others wait, and are restored from
         the run cache after a failure or a kill. DVC writes in place, which may leave half a file, so it gets a copy.
@@ -33,3 +35,6 @@ class Booking:
                 copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
                 Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
             self.done.update(dict.fromkeys(due))
+        for ended in Path(self.repo.root_dir, paths.RESUME).glob(f"*/{paths.ENDED}"):
+            if self.done.get(ended.read_text(encoding="utf-8"), ended) is None:
+                shutil.rmtree(ended.parent, ignore_errors=True)

@@ -131,7 +131,8 @@ class Pipeline:
             lock.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, shared))
             self.running[name] = lock
         self.say()
-        return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **prepare_kwargs(stage))
+        settings = prepare_kwargs(stage, {"MNIST_REPRO": name})
+        return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **settings)
 
     @dvc_locks.patient
     def _finish(self, name: str, ran: Ran) -> None:

@@ -8,6 +8,7 @@ taken up by a training that would end with other weights.
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -70,6 +71,13 @@ class State:
         """SHA-256 of every file in folders beside the state: a study keeps the model of each epoch there."""
         files = [path for path in sorted(self.folder.glob("*/**/*")) if path.is_file()]
         return {path.relative_to(self.folder).as_posix(): sha256_of(path) for path in files}
+
+    def done(self) -> None:
+        """The model is written. `mnist repro` forgets the state of its stage once that is booked; else it goes now."""
+        if (stage := os.environ.get("MNIST_REPRO")) and self.folder.exists():
+            (self.folder / paths.ENDED).write_text(stage, encoding="utf-8")
+        else:
+            self.remove()
 
     def remove(self) -> None:
         """Forget the state: the training is done, or has to start anew."""
