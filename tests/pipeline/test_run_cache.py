@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 
 from mnist_pipeline.commits import lockfile
+from mnist_pipeline.pipeline import repro
 from tests.pipeline.conftest import Project
 from tests.repository import Repository, outcomes
 
@@ -88,3 +90,28 @@ def test_what_is_no_entry_of_the_run_cache_disturbs_nobody(shell: Project) -> No
         entry.unlink()
     Path("dvc.lock").unlink()
     assert shell.run() == ["a"]
+
+
+def test_a_lock_that_names_outputs_of_another_machine_hides_no_run(shell: Project) -> None:
+    shell.write(a=COPY)
+    shell.run()
+    lock = Path("dvc.lock").read_bytes()
+    Path("dvc.lock").write_bytes(lock.replace(lockfile.md5(Path("a")).encode(), b"0" * 32 + b".dir"))
+    assert shell.run() == []
+    assert (shell.logged(), Path("dvc.lock").read_bytes()) == (["ran"], lock)
+
+
+def test_a_newer_run_that_is_of_no_use_here_hides_no_older_one(shell: Project) -> None:
+    """As DVC brings it from a machine with another arithmetic, together with its dvc.lock."""
+    shell.write(a=COPY)
+    shell.run()
+    lock, made = Path("dvc.lock").read_bytes(), Path("a/one")
+    made.unlink()
+    made.write_text("other\n", encoding="utf-8")
+    with Repo() as repo:
+        repo.commit("a", force=True)
+    assert Path("dvc.lock").read_bytes() != lock
+    for _ in range(2):
+        shutil.rmtree("a")
+        assert repro.repro(1, {}, lambda _: made.read_text("utf-8") == "content\n") == {}
+        assert (shell.logged(), Path("dvc.lock").read_bytes()) == (["ran"], lock)

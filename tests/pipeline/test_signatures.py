@@ -32,6 +32,8 @@ TAKEN: dict[Callable[..., Any], str] = {
     Output.changed_cache: "self, filter_info=None",
     Output.get_obj: "self, filter_info=None, **kwargs",
     HashFileDB.oid_to_path: "self, oid",
+    PipelineStage.outs_cached: "self",
+    PipelineStage.checkout: "self, allow_missing=False, **kwargs",
     StageCache: "repo",
     StageCache._load: "self, stage",
     StageCache._load_cache: "self, key, value",

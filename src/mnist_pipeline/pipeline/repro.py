@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,6 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from dvc.rwlock import rwlock
-from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from mnist_pipeline.core import locks, paths
@@ -116,15 +115,11 @@ class Pipeline:
             missing = [str(dep) for dep in stage.deps if not dep.exists]
             if missing:
                 raise FileNotFoundError(f"{', '.join(missing)} is not there, but {name} depends on it")
-            stage.remove_outs()
-            with suppress(RunCacheNotFoundError):
-                self.repo.stage_cache.restore(stage)
-                if self.usable(name):
-                    self.repo.stage_cache.keep(stage)
-                    self.booking.book(name, stage)
-                    self.say(f"{name:24} restored from the run cache")
-                    return None
-                stage.remove_outs()
+            if self.repo.stage_cache.bring_back(stage, partial(self.usable, name)):
+                self.repo.stage_cache.keep(stage)
+                self.booking.book(name, stage)
+                self.say(f"{name:24} restored from the run cache")
+                return None
             self.inputs[name] = self._inputs(stage)
             outputs = [out.fs_path for out in stage.outs]
             shared, lock = dvc_locks.is_shared(self.repo), self.locks.enter_context(ExitStack())

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.stage.cache import StageCache, _can_hash, _get_stage_hash
+from dvc.stage.cache import RunCacheNotFoundError, StageCache, _can_hash, _get_stage_hash
 
 from mnist_pipeline.core import files
 from mnist_pipeline.core.errors import FULL, PROTECTED
@@ -31,6 +32,30 @@ class RunCache(StageCache):  # type: ignore[misc]
         stage = super()._create_stage(cache, wdir)
         self._drop_damaged(stage)
         return stage
+
+    def bring_back(self, stage: Any, is_usable: Callable[[], bool]) -> bool:
+        """Put outputs that `is_usable` accepts in the place of a stage's own, or remove these; says whether it did.
+
+        First what dvc.lock names, if it has the inputs as they are, then each run of them, the newest first. DVC asks
+        its run cache only when dvc.lock has other inputs: one from Git would hide what this machine made of its own,
+        where it computes other bits than the machine that wrote dvc.lock.
+        """
+        stage.remove_outs()
+        with suppress(RunCacheNotFoundError):
+            self.restore(stage)
+            if is_usable():
+                return True
+            stage.remove_outs()
+        stage.save_deps()
+        for path in self._entries(stage) if _can_hash(stage) else []:
+            entry = self._load_cache(path.parent.name, path.name)
+            run = self._create_stage(entry, stage.wdir) if entry else None
+            if run and run.outs_cached():
+                run.checkout()
+                if is_usable():
+                    return True
+                stage.remove_outs()
+        return False
 
     def keep(self, stage: Any) -> None:
         """As DVC does after a command, and on the disk; what did not get into its cache, DVC would only log."""
