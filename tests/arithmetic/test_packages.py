@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline.arithmetic import packages
+from mnist_pipeline.arithmetic import machine, packages
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
 from tests.repository import ROOT, Repository
@@ -33,6 +33,20 @@ def test_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_json(packages.FILE, here | {"torch": "1.0"})
     with pytest.raises(PipelineError, match=rf"versions\.json: torch: expected 1\.0, found {here['torch']}; install"):
         packages.check()
+
+
+def test_any_build_of_a_version_will_do_but_is_said_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = packages.installed()["torch"]
+    metadata = tmp_path / f"torch-{here}+cpu.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {here}+cpu\n", encoding="utf-8")
+    before = machine.deciding("portable"), machine.deciding("native")
+    monkeypatch.syspath_prepend(tmp_path)
+    packages.check()
+    assert machine.deciding("portable") == before[0]
+    assert machine.deciding("native") == before[1] | {"torch": f"{here}+cpu"}
 
 
 def test_a_stage_refuses_other_versions_before_it_does_anything(project: Repository) -> None:

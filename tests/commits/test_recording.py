@@ -38,7 +38,7 @@ def test_the_figures_of_another_machine_are_replaced() -> None:
 def test_versions_and_what_was_not_recorded_are_differences() -> None:
     recorded = machine.describe() | {"torch": "1.0"}
     del recorded["pandas"]
-    here = packages.installed()
+    here = packages.builds()
     assert recording.differences(recorded) == {
         "torch": ("1.0", here["torch"]),
         "pandas": ("not recorded", here["pandas"]),

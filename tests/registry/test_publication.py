@@ -1,9 +1,11 @@
 """What is said about a model comes from the files of a built pipeline; two results are the same if their bytes are."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from mnist_pipeline.arithmetic import machine
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import files, paths
 from mnist_pipeline.core.errors import PipelineError
@@ -37,8 +39,10 @@ def test_the_time_of_other_weights_is_not_taken_for_theirs(
     project: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.path)
-    files.write_json(paths.timing("plain"), {"weights_sha256": "0", "training_seconds": 1.0})
-    assert "training_seconds" not in {name for name, _, _ in publication.gather("plain", lockfile.load()).metrics}
+    files.write_json(paths.timing("plain"), {"weights_sha256": "0", "training_seconds": 1.0, "machine": {"a": "b"}})
+    found = publication.gather("plain", lockfile.load())
+    assert "training_seconds" not in {name for name, _, _ in found.metrics}
+    assert found.run_tags["machine"] == "unknown: not trained here"
 
 
 def test_content_is_a_digest_of_every_output(plain: Publication) -> None:
@@ -67,6 +71,18 @@ def test_an_experiment_is_no_candidate(plain: Publication, monkeypatch: pytest.M
     assert trial.version_tags["candidate"] == "no: it is from experiment trial; apply that, then `make repro`"
     assert trial.run_tags["dvc.experiment"] == "trial"
     assert trial.content == plain.content
+
+
+def test_run_and_version_say_machine_and_arithmetic_and_keep_them(project: Repository, plain: Publication) -> None:
+    for name, value in machine.describe().items():
+        assert f"{name} {value}" in plain.run_tags["machine"]
+    project.repro()
+    shutil.rmtree(project.path / ".timings")
+    project.run("mnist", "publish")
+    for table in ("tags", "model_version_tags"):
+        for key in ("machine", "arithmetic"):
+            values = project.query(f"SELECT value FROM {table} WHERE key = '{key}'")  # noqa: S608
+            assert values == [(plain.run_tags[key],)] * 2
 
 
 @pytest.mark.usefixtures("plain")

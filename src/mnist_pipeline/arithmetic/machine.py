@@ -1,20 +1,24 @@
-"""Which machine a result came from, as far as it decides native bits: processor, instructions, system, versions."""
+"""Which machine a result came from, as far as it decides native bits: processor, accelerator, system, versions."""
 
 import hashlib
 import platform
 import re
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from mnist_pipeline.arithmetic import packages
 
 CPUINFO = Path("/proc/cpuinfo")
+GPUS = Path("/proc/driver/nvidia/gpus")
+APPLE = ("sysctl", "-n", "machdep.cpu.brand_string")  # such as Apple M2 Pro; to Python all of them are `arm`
 
 
 def describe() -> dict[str, str]:
     """Two machines that are described alike are promised the same bits, also in native arithmetic."""
-    system = f"{platform.system()} {platform.machine()}"
+    system = f"{platform.system()} {platform.machine()} {platform.mac_ver()[0]}".rstrip()  # macOS brings its own BLAS
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"system": system, **_processor(), "python": python, **packages.installed()}
+    return {"system": system, **_processor(), **_accelerator(), "python": python, **packages.builds()}
 
 
 def deciding(arithmetic: str) -> dict[str, str]:
@@ -25,14 +29,32 @@ def deciding(arithmetic: str) -> dict[str, str]:
 def _processor() -> dict[str, str]:
     """Vendor, model and cache from the kernel, and a digest of what instructions there are; else what Python says."""
     if not CPUINFO.exists():
+        with suppress(OSError, subprocess.CalledProcessError):
+            said = subprocess.run(APPLE, capture_output=True, text=True, check=True).stdout
+            return {"processor": said.strip()}
         return {"processor": platform.processor()}
     first = CPUINFO.read_text(encoding="utf-8").split("\n\n")[0]
     fields: dict[str, str] = dict(re.findall(r"^(.+?)\s*: (.*)$", first, flags=re.MULTILINE))
-    identity = [fields.get(key, "?") for key in ("model name", "cpu family", "model", "stepping")]
     flags = (fields.get("flags") or fields.get("Features") or "").split()
     widest = next((name for name in ("amx_tile", "avx512f", "avx2", "asimd") if name in flags), "baseline")
     return {
-        "processor": "{} (family {}, model {}, stepping {})".format(*identity),
+        "processor": _model(fields),
         "cache": fields.get("cache size", "?"),
         "instructions": f"{widest} {hashlib.sha256(' '.join(sorted(flags)).encode()).hexdigest()[:12]}",
     }
+
+
+def _model(fields: dict[str, str]) -> str:
+    """The name of an x86 processor with its numbers; ARM's have numbers alone."""
+    if "CPU part" in fields:
+        numbers = [f"{key} {fields.get(f'CPU {key}', '?')}" for key in ("implementer", "variant", "part", "revision")]
+        return f"ARM ({', '.join(numbers)})"
+    identity = [fields.get(key, "?") for key in ("model name", "cpu family", "model", "stepping")]
+    return "{} (family {}, model {}, stepping {})".format(*identity)
+
+
+def _accelerator() -> dict[str, str]:
+    """The models of NVIDIA's accelerators, as their driver names them; nothing where there is none."""
+    said = [file.read_text(encoding="utf-8") for file in sorted(GPUS.glob("*/information"))]
+    models = [name for text in said for name in re.findall(r"^Model:\s*(.+)$", text, flags=re.MULTILINE)]
+    return {"accelerator": ", ".join(models)} if models else {}

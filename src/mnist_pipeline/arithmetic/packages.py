@@ -26,7 +26,11 @@ def locked(lock: str) -> dict[str, str]:
 
 
 def check() -> None:
-    """Raises PipelineError when a package is installed in another version than results depend on."""
+    """Raises PipelineError when a package is installed in another version than results depend on.
+
+    Any build of a version will do, such as torch's for the processor alone: in portable arithmetic the canary proves
+    its bits, and native ones are the machine's own, of which the build is a part.
+    """
     listed = read_json(FILE)
     found = installed()
     wrong = [
@@ -40,10 +44,15 @@ def check() -> None:
 
 def installed() -> dict[str, str]:
     """The version of each deciding package here, without the build's own part (`+cpu`); "none" where it is missing."""
+    return {name: build.partition("+")[0] for name, build in builds().items()}
+
+
+def builds() -> dict[str, str]:
+    """The version of each deciding package here with the build's own part; "none" where it is missing."""
     found = dict.fromkeys(DECIDING, "none")
     for name in DECIDING:
         with suppress(PackageNotFoundError):
-            found[name] = version(name).split("+")[0]
+            found[name] = version(name)
     return found
 
 

@@ -28,7 +28,7 @@ def repro(
 ) -> None:
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
     from mnist_pipeline.arithmetic import portable
-    from mnist_pipeline.commits import recording
+    from mnist_pipeline.commits import provenance, recording
     from mnist_pipeline.pipeline import repro
     from mnist_pipeline.registry import store
     from mnist_pipeline.results import leaderboard
@@ -47,6 +47,8 @@ def repro(
     took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
     see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
     print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")
+    if said := provenance.uncommitted(settings.runtime):
+        print(said)
     if record:
         recording.write(ran)
 

@@ -1,10 +1,14 @@
-"""Where a revision's results come from: the commit, what was changed since, and the digests in dvc.lock."""
+"""Where a revision's results come from: the commit, what was changed since and why, and the digests in dvc.lock."""
 
 from pathlib import Path
 from typing import Any
 
+from mnist_pipeline.arithmetic import portable
 from mnist_pipeline.commits import git, lockfile
+from mnist_pipeline.commits.lockfile import LOCK
 from mnist_pipeline.commits.revision import Revision
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import Runtime
 
 
 def of(revision: Revision) -> dict[str, Any]:
@@ -29,6 +33,39 @@ def outputs(revision: Revision) -> list[dict[str, Any]]:
     ]
     rows.sort(key=lambda row: row["path"])
     return rows if revision.commit else [row | {"here": _state(row["path"], row["md5"])} for row in rows]
+
+
+def uncommitted(runtime: Runtime) -> str:
+    """One line on results here that are not those of HEAD: how many files, why, and how to take them back.
+
+    Empty where dvc.lock is that of HEAD, or where Git has none.
+    """
+    try:
+        if not _changed(LOCK.as_posix()):
+            return ""
+    except PipelineError:  # no repository, or no commit
+        return ""
+    lock = lockfile.load()
+    read = {path for stage in lock.stages.values() for path in (*(dep.path for dep in stage.deps), *stage.params)}
+    made = _changed(LOCK.as_posix(), *(path for stage in lock.stages for path in lock.outputs(stage)))
+    inputs = [path for path in _changed("dvc.yaml", *read) if path not in made]
+    native = portable.obstacle(runtime) or "as runtime.arithmetic says"
+    why = [f"{_heads(inputs, ', ')} changed"] if inputs else []
+    why += [f"this machine computes in native arithmetic ({native})"] if portable.expected(runtime) == "native" else []
+    since = f"since {' and '.join(why)}" if why else "though no input changed: see `mnist verify-repro --here`"
+    keep = f"`git commit` keeps them, `git checkout HEAD -- {_heads(made, ' ')}` takes them back"
+    return f"files that differ from the committed ones: {len(made)}, {since}; {keep}"
+
+
+def _changed(*names: str) -> list[str]:
+    """Which of these files and folders, or files in them, differ from HEAD: paths from the top of the repository."""
+    return git.ask("diff", "--name-only", "-z", "HEAD", "--", *names).split("\0")[:-1]
+
+
+def _heads(changed: list[str], separator: str) -> str:
+    """The files and folders here, or at the top of the repository, in which these are."""
+    prefix = git.ask("rev-parse", "--show-prefix")
+    return separator.join(dict.fromkeys(path.removeprefix(prefix).partition("/")[0] for path in changed))
 
 
 def _state(path: str, expected: str) -> str:

@@ -68,5 +68,5 @@ def test(name: str) -> Path:
 
 
 def timing(name: str) -> Path:
-    """Seconds that one training took; ignored by git and DVC, since no two runs take the same."""
+    """Machine and seconds of one training; ignored by git and DVC, since no two runs take the same."""
     return TIMINGS / f"{name}.json"

@@ -63,7 +63,7 @@ def gather(model: str, lock: Lock) -> Publication:
         params={key: str(value) for key, value in flat(recipe).items() if value not in (None, {})},
         metrics=_metrics(model, figures),
         artifacts=_artifacts(model),
-        run_tags=common | _origin() | {MD5 + path: md5 for path, md5 in outputs.items()},
+        run_tags=common | {"machine": _machine(model)} | _origin() | {MD5 + path: md5 for path, md5 in outputs.items()},
         version_tags=common | _merits(manifest, figures, data["splits"], digest),
         description=_describe(manifest, figures, f"{data['name']} (SHA-256 {digest[:12]}…)"),
     )
@@ -120,11 +120,23 @@ def _metrics(model: str, figures: dict[str, Any]) -> list[tuple[str, float, int]
     return [*points.itertuples(index=False, name=None), *last]
 
 
-def _timing(model: str, images_seen: int) -> dict[str, float]:
-    """Seconds and images a second, when these very weights were trained on this machine."""
+def _trained(model: str) -> dict[str, Any]:
+    """What `train` noted of seconds and machine, when these very weights were trained here; else nothing."""
     path = paths.timing(model)
-    timing = read_json(path) if path.exists() else {}
-    if timing.get("weights_sha256") != sha256_of(paths.model(model) / checkpoints.WEIGHTS):
+    noted: dict[str, Any] = read_json(path) if path.exists() else {}
+    weights = sha256_of(paths.model(model) / checkpoints.WEIGHTS)
+    return noted if noted.get("weights_sha256") == weights else {}
+
+
+def _machine(model: str) -> str:
+    described = _trained(model).get("machine", {})
+    return ", ".join(f"{name} {value}" for name, value in described.items()) or "unknown: not trained here"
+
+
+def _timing(model: str, images_seen: int) -> dict[str, float]:
+    """Seconds and images a second, where they are known."""
+    timing = _trained(model)
+    if not timing:
         return {}
     seconds = float(timing["training_seconds"])
     training = seconds - float(timing.get("scoring_seconds", 0.0))

@@ -112,7 +112,7 @@ def _make(client: MlflowClient, given: Publication) -> None:
         source=f"models:/{model_id}",
         run_id=run.info.run_id,
         model_id=model_id,
-        tags=given.version_tags,
+        tags=given.version_tags | {"machine": given.run_tags["machine"]},  # who trains the same bits does not change it
         description=given.description,
     )
     print(f"{given.model}: registered as {given.name} version {version.version}", flush=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mnist_pipeline.arithmetic import portable, runtime
+from mnist_pipeline.arithmetic import machine, portable, runtime
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of, write_json
 from mnist_pipeline.core.params import Params
@@ -22,13 +22,13 @@ class Trained:
     state: resume.State
 
     def write(self) -> None:
-        """Write the model, its history, and the seconds that it took."""
+        """Write the model, its history, and beside what DVC tracks the machine and the seconds that it took."""
         name, training = self.manifest.model, self.training
         history.write(training.history, paths.history(name))
         checkpoints.save(paths.model(name), training.network, training.optimizer, self.manifest)
-        weights = sha256_of(paths.model(name) / checkpoints.WEIGHTS)
+        weights = {"weights_sha256": sha256_of(paths.model(name) / checkpoints.WEIGHTS)}
         seconds = {"training_seconds": training.seconds, "scoring_seconds": training.scoring_seconds}
-        write_json(paths.timing(name), {"weights_sha256": weights} | seconds)
+        write_json(paths.timing(name), weights | seconds | {"machine": machine.describe()})
 
 
 def train(

@@ -1,0 +1,60 @@
+"""What differs from the committed results is said with its cause and the way back, and not trained twice."""
+
+import re
+
+import pytest
+
+from mnist_pipeline.commits import lockfile, provenance
+from mnist_pipeline.core.params import Runtime
+from tests.arithmetic.test_portable import needs_avx2
+from tests.repository import Repository, outcomes
+
+SAID = r"^files that differ from the committed ones: (\d+), (.*); `git commit` keeps them, `(.*)` takes them back$"
+LINE = re.compile(SAID, re.MULTILINE)
+UNEXPLAINED = "though no input changed: see `mnist verify-repro --here`"
+
+
+@needs_avx2
+def test_bits_of_another_machine_in_git_lead_to_one_line_and_to_no_training(project: Repository) -> None:
+    """The other machine is made up: its dvc.lock names a model that is not here, and its metrics are others."""
+    assert LINE.findall(project.run("mnist", "repro")) == []
+    ours, lock = lockfile.load(project.path / "dvc.lock").results("plain")["models/plain"], project.lock()
+    project.edit("metrics/models/plain.json", test_loss=0.123)
+    (project.path / "dvc.lock").write_bytes(project.lock().replace(ours.encode(), b"0" * 32 + b".dir"))
+    project.commit("From another machine")
+    for _ in range(2):
+        output = project.run("mnist", "repro")
+        trained = {name: how for name, how in outcomes(output).items() if name.startswith("train")}
+        assert trained == {"train@plain": "restored", "train@weak": "unchanged"}
+        [(count, since, back)] = LINE.findall(output)
+        assert (count, since, back) == ("2", UNEXPLAINED, "git checkout HEAD -- dvc.lock metrics")
+        assert project.lock() == lock
+        project.run(*back.split())
+        assert project.status() == ""
+
+
+def test_why_results_differ_is_an_input_or_native_arithmetic(
+    project: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.path)
+    native, cuda = Runtime(arithmetic="native", device="cpu", threads=1), Runtime(device="cuda", threads=1)
+    assert provenance.uncommitted(native) == ""
+    project.edit("metrics/models/plain.json", test_loss=0.123)
+    because = "since this machine computes in native arithmetic"
+    [(_, since, _)] = LINE.findall(provenance.uncommitted(native))
+    assert since == f"{because} (as runtime.arithmetic says)"
+    [(_, since, _)] = LINE.findall(provenance.uncommitted(cuda))
+    assert since == f"{because} (runtime.device is cuda)"
+    for name in ("params.yaml", "stages/evaluate.py", "stages/train.py"):
+        (project.path / name).write_text("", encoding="utf-8")
+    assert "since params.yaml, stages changed and this machine computes in " in provenance.uncommitted(cuda)
+
+
+def test_where_git_has_no_lock_nothing_is_said(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.path)
+    native = Runtime(arithmetic="native", device="cpu", threads=1)
+    project.run("git", "rm", "--quiet", "--cached", "dvc.lock")
+    project.run("git", "commit", "--quiet", "--message", "Without")
+    assert provenance.uncommitted(native) == ""
+    (project.path / ".git").rename(project.path / "elsewhere")
+    assert provenance.uncommitted(native) == ""
