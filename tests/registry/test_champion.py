@@ -4,12 +4,13 @@ First what is chosen of given versions, then the alias in a real store, moved by
 """
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 
 from mnist_pipeline.core import files
-from mnist_pipeline.registry import champion
+from mnist_pipeline.registry import champion, versions
 from mnist_pipeline.registry.versions import CHAMPION, Version
 from tests.repository import Repository
 
@@ -74,7 +75,7 @@ def test_a_decision_by_hand_outlives_a_publisher_that_had_not_seen_it_and_a_dele
 def test_history_is_in_the_order_of_time() -> None:
     first, second = (decided(version(n, 0.9), champion.PUBLISH, n, second=n) for n in (1, 2))
     back = decided(first, champion.PROMOTE, 2, second=3)
-    assert [(reign.version.number, reign.by) for reign in champion.reigns([second, back])] == [
+    assert [(reign.version.number, reign.by) for reign in versions.reigns([second, back])] == [
         (1, "publish"),
         (2, "publish"),
         (1, "promote"),
@@ -122,6 +123,43 @@ def test_publish_gives_up_on_an_alias_that_somebody_keeps_moving(project: Reposi
     project.run("mnist", "publish")
     assert project.champion() == "plain"
     assert len(project.run("mnist", "history").splitlines()) == 2, "one move is noted once"
+
+
+ODD = """
+import mlflow
+mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
+client = mlflow.MlflowClient()
+second = client.get_model_version("tiny", "2")
+ours = {key: second.tags[key] for key in ("model", "candidate", "validation_images")}
+for accuracy, parameters in (("99%", "10"), ("inf", "10"), ("nan", "10"), ("0.999", None), ("0.999", "few")):
+    tags = ours | {"validation_accuracy": accuracy} | ({"parameters": parameters} if parameters else {})
+    client.create_model_version("tiny", second.source, second.run_id, tags)
+client.set_model_version_tag("tiny", "1", "champion.note", "good")
+moves = {"00": '"highest": 9', "01Z": '"highest": "all"', "02Z": '"other": 9', "03Z": '"highest'}
+for second, rest in moves.items():
+    tag = "champion.2026-01-01T00:00:" + second
+    client.set_model_version_tag("tiny", "2", tag, '{"by": "promote", "reason": "", ' + rest + "}")
+"""
+
+
+def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> None:
+    """An accuracy above one, none at all, or no parameters win nothing; and nobody is stopped."""
+    project.run("mnist", "publish")
+    project.run(sys.executable, "-W", "ignore", "-c", ODD)
+    named = [
+        "'99%'",
+        "'inf'",
+        "'nan'",
+        "'few'",
+        "champion.note",
+        *(f"champion.2026-01-01T00:00:0{n}" for n in range(4)),
+    ]
+    for command in ("publish", "history", "lineage HEAD", "promote 2 --reason x --force", "rollback --reason x"):
+        output = project.run("mnist", *command.split())
+        (note,) = [line for line in output.splitlines() if line.startswith("note: ")]
+        assert [one for one in named if one not in note] == []
+        assert note.count("tiny version") == 9
+    assert project.champion() == "plain"
 
 
 def test_what_is_no_candidate_is_not_promoted_either(project: Repository) -> None:

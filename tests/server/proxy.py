@@ -1,5 +1,6 @@
 """A server that stands before another one: what each answer is, its handler decides."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,10 +51,12 @@ def _kept(headers: Message) -> dict[str, str]:
 
 
 @contextmanager
-def before(address: str, decide: Callable[[Proxy, bytes], Answer]) -> Iterator[str]:
-    """Stand before this address until the block ends; where, is returned."""
+def before(address: str, decide: Callable[[Proxy, bytes], Answer], tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Stand before this address until the block ends, with `tls` as HTTPS; where, is returned."""
     handler = type("Handler", (Proxy,), {"decide": decide, "behind": urlsplit(address).netloc})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        if tls is not None:
+            running.socket = tls.wrap_socket(running.socket, server_side=True)
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{running.server_port}"
         running.shutdown()

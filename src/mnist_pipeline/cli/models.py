@@ -118,10 +118,10 @@ def rollback(reason: Reason) -> None:
 @app.command()
 def history() -> None:
     """Who was champion when, and why."""
-    from mnist_pipeline.registry import champion, connection, versions
+    from mnist_pipeline.registry import connection, versions
 
     with connection.existing():
-        reigns = champion.reigns(versions.all_of(_name()))
+        reigns = versions.reigns(versions.all_of(_name()))
     rows = [
         {
             "since (UTC)": f"{reign.since:%Y-%m-%d %H:%M:%S}",

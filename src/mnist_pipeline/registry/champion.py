@@ -5,7 +5,6 @@ two that publish at once never overwrite each other's. A decision by hand holds 
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mlflow.tracking import MlflowClient
@@ -13,33 +12,10 @@ from mlflow.tracking import MlflowClient
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry import store, versions
 from mnist_pipeline.registry.connection import existing, insist
-from mnist_pipeline.registry.versions import CHAMPION, Version
+from mnist_pipeline.registry.versions import CHAMPION, MOVE, Version, reigns
 
-TAG = f"{CHAMPION}."
 PUBLISH, PROMOTE, ROLLBACK = "publish", "promote", "rollback"
 ROUNDS = 10  # publishers that meet agree after two or three
-
-
-@dataclass(frozen=True)
-class Reign:
-    """A version became champion at `since` (UTC); `highest` is the newest version that existed then."""
-
-    since: datetime
-    version: Version
-    by: str
-    reason: str
-    highest: int
-
-
-def reigns(registered: list[Version]) -> list[Reign]:
-    """Every recorded move of the alias, oldest first."""
-    found = [
-        Reign(since=datetime.fromisoformat(tag.removeprefix(TAG)), version=version, **json.loads(value))
-        for version in registered
-        for tag, value in version.tags.items()
-        if tag.startswith(TAG)
-    ]
-    return sorted(found, key=lambda reign: reign.since)
 
 
 def current(registered: list[Version]) -> Version | None:
@@ -57,7 +33,7 @@ def choose(registered: list[Version]) -> Version | None:
         passed_over = by_hand[-1].highest
         if holder is None or holder.number <= passed_over:
             holder = by_hand[-1].version
-    rivals = [version for version in registered if version.is_candidate and version.number > passed_over]
+    rivals = [one for one in registered if one.is_candidate and one.rank and one.number > passed_over]
     if holder is None:
         rivals = [version for version in rivals if version.is_comparable(rivals[-1])]
     else:
@@ -143,6 +119,6 @@ def _crown(client: MlflowClient, registered: list[Version], chosen: Version, by:
     if not (by == PUBLISH and moves and moves[-1].version.number == chosen.number):
         since = max([datetime.now(UTC), *(move.since + timedelta(microseconds=1) for move in moves)])
         entry = {"by": by, "reason": reason, "highest": registered[-1].number}
-        tag = f"{TAG}{since:%Y-%m-%dT%H:%M:%S.%fZ}"
+        tag = f"{MOVE}{since:%Y-%m-%dT%H:%M:%S.%fZ}"
         client.set_model_version_tag(chosen.name, str(chosen.number), tag, json.dumps(entry))
     insist(client.set_registered_model_alias, chosen.name, CHAMPION, str(chosen.number))

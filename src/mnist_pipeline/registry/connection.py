@@ -1,5 +1,6 @@
 """A client of MLflow that fails fast, creates a new database whole or not at all, and says errors in one line."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import mlflow
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.exc import SQLAlchemyError
 
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError
@@ -25,7 +27,7 @@ def publisher() -> Iterator[MlflowClient]:
 
     Raises PipelineError that names the address when the store can't be reached or answers with an error.
     """
-    with _errors_in_one_line(), store.lock():
+    with errors_in_one_line(), store.lock():
         database = store.database()
         if database and not database.exists():
             _create_database(database)
@@ -45,20 +47,23 @@ def existing() -> Iterator[MlflowClient]:
             "or name another store in MLFLOW_TRACKING_URI"
         )
     uri = store.address()
-    with _errors_in_one_line():
+    with errors_in_one_line():
         if uri.startswith(("http://", "https://")):
-            requests.get(f"{uri.rstrip('/')}/health", timeout=5)  # MLflow itself would wait for minutes
+            server = get_default_host_creds(uri)  # as the variables MLFLOW_TRACKING_… say
+            where = f"{uri.rstrip('/')}/health"  # MLflow itself would wait for minutes
+            requests.get(where, timeout=5, verify=server.verify, cert=server.client_cert_path)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield MlflowClient()
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
+def errors_in_one_line() -> Iterator[None]:
+    """Raise PipelineError, which names the store and what it said, for what goes wrong there."""
     uri = store.address()
     try:
         yield
-    except (MlflowException, requests.RequestException, SQLAlchemyError) as error:
+    except (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error) as error:
         cause = " ".join(str(error).replace(uri, store.shown(uri)).split())
         advice = "".join(f"; {what}, then run this again" for words, what in SQLITE_SAYS.items() if words in cause)
         raise PipelineError(

@@ -1,20 +1,30 @@
-"""Where MLflow's store is, and whether what was published there last is still what `publish` would leave.
+"""Where MLflow's store is, who may write to it, and whether it still holds what was published there last.
 
-Nothing here needs MLflow, so that `mnist repro` can look before it runs anything.
+For a store in a file nothing here needs MLflow, so that `mnist repro` can look before it runs anything.
 """
 
+import fcntl
 import os
-from contextlib import suppress
+import platform
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
-
-from filelock import FileLock
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
 
 SQLITE = "sqlite:///"
+PATIENCE = 600.0  # seconds for one holder of the lock; to publish takes several
+HELD = """
+SELECT t.value FROM model_version_tags t JOIN model_versions v USING (name, version) JOIN runs r ON run_uuid = v.run_id
+WHERE t.key = 'content' AND v.current_stage != 'Deleted_Internal' AND r.lifecycle_stage = 'active'
+"""
 
 
 def address() -> str:
@@ -46,11 +56,31 @@ def exists() -> bool:
     return file is None or file.exists()
 
 
-def lock() -> FileLock:
-    """For writers, one at a time on this machine: a fresh SQLite database fails under two first users."""
-    file = (database() or paths.root() / paths.DATABASE).with_name("lock")
+@contextmanager
+def lock() -> Iterator[None]:
+    """For writers, one at a time, since a fresh SQLite database fails under two first users; it lies beside that.
+
+    Says whom it waits for. Raises PipelineError when that one still holds the lock after `PATIENCE` seconds.
+    """
+    guarded = database() or paths.root() / paths.DATABASE
+    file = guarded.with_name(f"{guarded.name}.lock")
     file.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(file)
+    with file.open("a", encoding="utf-8") as stream:
+        holder, since = None, time.monotonic()
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if (now := file.read_text(encoding="utf-8") or "a process that has just begun") != holder:
+                print(f"note: waiting for {file}, held by {now}", file=sys.stderr, flush=True)
+                holder, since = now, time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                raise PipelineError(f"{file}: still held by {holder}; wait for it or end it, then run this again")
+            time.sleep(0.1)
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {platform.node()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        stream.flush()
+        yield
 
 
 def shown(uri: str) -> str:
@@ -69,10 +99,23 @@ def leave_receipt(contents: dict[str, str]) -> None:
 def forget_stale_receipt() -> None:
     """Delete a receipt that no longer holds, so that `publish` runs again.
 
-    That is when the store is gone, when its address is another one, or when an experiment published, which could not
-    become champion.
+    That is when the store's address is another one, when it lacks something that was published there, or when an
+    experiment published, which could not become champion.
     """
-    with suppress(PipelineError):  # nothing says where it went
-        if exists() and read_json(paths.PUBLISHED_TO) == {"address": shown(address()), "experiment": None}:
+    with suppress(PipelineError):  # nothing says what was published, or where
+        here = {"address": shown(address()), "experiment": None}
+        if read_json(paths.PUBLISHED_TO) == here and exists() and _holds(read_json(paths.RECEIPT).values()):
             return
     paths.RECEIPT.unlink(missing_ok=True)
+
+
+def _holds(contents: Iterable[str]) -> bool:
+    """Whether the store has a version and its run of each of these contents; yes, where a server can't be asked."""
+    file = database()
+    if file is None:
+        from mnist_pipeline.registry import versions  # takes seconds
+
+        return versions.are_held(contents)
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as link:
+        return {content for (content,) in link.execute(HELD)}.issuperset(contents)
+    return False

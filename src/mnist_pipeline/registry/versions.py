@@ -1,20 +1,32 @@
 """The versions of a registered model: which there are, and what their tags say. To be asked inside a connection."""
 
-from dataclasses import dataclass
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
 
 import mlflow
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from pydantic import AwareDatetime, BaseModel
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry.connection import GONE, tolerated
+from mnist_pipeline.registry.connection import GONE, existing, tolerated
 
 CHAMPION = "champion"
 CANDIDATE = "yes"
+MOVE = f"{CHAMPION}."  # begins the tag of a move of the alias; its time follows
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the registered model `name`; its tags are those that `publish` gave it."""
+    """A version of the registered model `name`; its tags are those that `publish` gave it.
+
+    `model_id` is empty where something else than `publish` made it, such as MLflow's `copy_model_version`.
+    """
 
     name: str
     number: int
@@ -48,9 +60,9 @@ class Version:
 
     @property
     def rank(self) -> tuple[float, int] | None:
-        """What the champion is chosen by: validation accuracy, then fewer parameters; None if it was not validated."""
-        accuracy = self.tags.get("validation_accuracy")
-        return None if accuracy is None else (float(accuracy), -int(self.tags["parameters"]))
+        """What the champion is chosen by: validation accuracy, then fewer parameters; None where its tags lack one."""
+        accuracy, parameters = self.tags.get("validation_accuracy"), self.tags.get("parameters")
+        return None if accuracy is None or parameters is None else (float(accuracy), -int(parameters))
 
     def is_comparable(self, other: "Version") -> bool:
         """Whether both were validated on the same images."""
@@ -66,21 +78,86 @@ class Version:
         return f"{self.name} version {self.number} ({self.model})"
 
 
+class Reign(BaseModel, frozen=True):
+    """A version became champion at `since`; `highest` is the newest version that existed then."""
+
+    since: AwareDatetime
+    version: Version
+    by: Literal["publish", "promote", "rollback"]
+    reason: str
+    highest: int
+
+
 def all_of(name: str, content: str | None = None) -> list[Version]:
     """The versions of a registered model, oldest first; with `content` only those that hold these results.
 
-    None when there is no such model.
+    None when there is no such model. Tags of ours that can't be read are left out; of all versions a note names them.
     """
     bearers: dict[str, str] = {}
     with tolerated(GONE):
         bearers = MlflowClient().get_registered_model(name).aliases  # the versions that a search finds have none
     query = f"name = '{name}'" + (f" AND tags.content = '{content}'" if content else "")
-    found = []
-    for one in mlflow.search_model_versions(filter_string=query):
-        number, model_id = int(one.version), one.source.removeprefix("models:/")
+    found, odd = [], []
+    for one in sorted(mlflow.search_model_versions(filter_string=query), key=lambda one: int(one.version)):
+        number, source = int(one.version), re.fullmatch("models:/(m-[^/]+)", one.source)
         aliases = tuple(alias for alias, bearer in bearers.items() if int(bearer) == number)
-        found.append(Version(name, number, one.run_id or "", model_id, aliases, dict(one.tags)))
-    return sorted(found, key=lambda version: version.number)
+        version = Version(name, number, one.run_id or "", source[1] if source else "", aliases, one.tags)
+        readable = {tag: value for tag, value in one.tags.items() if _is_readable(version, tag)}
+        odd += [f"{tag}={value!r} of {version}" for tag, value in one.tags.items() if tag not in readable]
+        found.append(replace(version, tags=readable))
+    if odd and content is None:
+        _note(", ".join(odd))
+    return found
+
+
+def reigns(registered: list[Version]) -> list[Reign]:
+    """Every recorded move of the alias, oldest first."""
+    found = [_reign(version, tag) for version in registered for tag in version.tags if tag.startswith(MOVE)]
+    return sorted(found, key=lambda reign: reign.since)
+
+
+def _is_readable(version: Version, tag: str) -> bool:
+    """Whether a tag, if it is one of ours, is as `mnist` writes it."""
+    try:
+        if tag.startswith(MOVE):
+            _reign(version, tag)
+        elif tag == "parameters":
+            int(version.tags[tag])
+        elif tag in ("test_accuracy", "validation_accuracy"):
+            return 0 <= float(version.tags[tag]) <= 1
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _reign(version: Version, tag: str) -> Reign:
+    return Reign.model_validate(json.loads(version.tags[tag]) | {"version": version, "since": tag.removeprefix(MOVE)})
+
+
+@cache
+def _note(odd: str) -> None:
+    print(f"note: tags passed over, since `mnist` writes none like that: {odd}", file=sys.stderr, flush=True)
+
+
+def run_of(run_id: str) -> Run | None:
+    """A run, be it deleted; None where it was removed for good, as `mlflow gc` does."""
+    with tolerated(GONE):
+        return MlflowClient().get_run(run_id)
+    return None
+
+
+def are_held(contents: Iterable[str]) -> bool:
+    """Whether a server has a version and a run of each of these contents; if it can't be asked a note says so."""
+    try:
+        with existing():
+            for content in contents:
+                found = mlflow.search_model_versions(filter_string=f"tags.content = '{content}'")
+                runs = [run for one in found if (run := run_of(one.run_id))]
+                if not any(run.info.lifecycle_stage == "active" for run in runs):
+                    return False
+    except PipelineError as error:
+        print(f"note: {error}; what was published there is taken to be there", file=sys.stderr, flush=True)
+    return True
 
 
 def numbered(name: str, number: int) -> Version:

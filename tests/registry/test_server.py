@@ -1,0 +1,71 @@
+"""A server as the store: certificates of whoever runs it, and what happens when it is emptied or away."""
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.tracking import Server
+from tests.repository import Repository, outcomes
+from tests.server import held, proxy
+
+SELF_SIGNED = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=here -addext subjectAltName=IP:127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"))
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and its certificate in one file: the server's, and a client's too."""
+    file = tmp_path_factory.mktemp("certificate") / "both.pem"
+    made = subprocess.run([*SELF_SIGNED.split(), "-keyout", "-", "-out", "-"], capture_output=True, check=True)
+    file.write_bytes(made.stdout)
+    return file
+
+
+def test_certificates_are_those_that_mlflow_is_told_of(
+    tracking: Server, certificate: Path, project: Repository
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificate))
+    tls.load_cert_chain(certificate)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    with proxy.before(tracking.address, lambda request, body: request.pass_on(body), tls) as address:
+        ours = {"MLFLOW_TRACKING_URI": address, "MLFLOW_TRACKING_CLIENT_CERT_PATH": str(certificate)}
+        refused = project.run("mnist", "history", code=1, **ours)
+        assert f"error: MLflow's store at {address}" in refused
+        assert "certificate verify failed" in refused
+        assert "Traceback" not in refused
+        for trust in ({"SERVER_CERT_PATH": str(certificate)}, {"INSECURE_TLS": "true"}):
+            variables = {f"MLFLOW_TRACKING_{name}": value for name, value in trust.items()}
+            assert "nothing is on record" in project.run("mnist", "history", code=0, **ours, **variables)
+
+
+def test_a_server_that_was_emptied_gets_everything_again(tracking: Server, project: Repository) -> None:
+    place = {"MLFLOW_TRACKING_URI": tracking.address}
+    assert _ran(project.run("mnist", "repro", code=0, **place)) == ["publish"]
+    assert _ran(project.run("mnist", "repro", code=0, **place)) == []
+    tracking.kill()
+    output = project.run("mnist", "repro", code=0, **place)
+    assert _ran(output) == [], "what is up to date needs no server"
+    assert f"note: MLflow's store at {tracking.address}" in output
+    folder = tracking.log.parent
+    (folder / "mlflow.db").unlink()
+    shutil.rmtree(folder / "artifacts")
+    tracking.start()
+    assert _ran(project.run("mnist", "repro", code=0, **place)) == ["publish"]
+    ranks, found = held.expected(project), held.look(tracking.address, "tiny")
+    assert found.contents_of_versions == found.contents_of_runs == dict.fromkeys(ranks, 1)
+    assert found.champion.tags["model"] == "plain"
+
+
+def _ran(output: str) -> list[str]:
+    return [stage for stage, outcome in outcomes(output).items() if outcome != "unchanged"]
