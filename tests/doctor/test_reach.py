@@ -90,9 +90,14 @@ def test_a_store_is_opened_and_counted(built: Path) -> None:
     assert "versions of tiny: 2" in " ".join(output.split())
 
 
-def test_a_store_that_was_moved_is_noticed(built: Path, project: Repository) -> None:
-    shutil.copytree(built / ".mlflow", project.path / ".mlflow")
-    output = project.run("mnist", "doctor", code=1)
+def test_a_store_that_was_moved_is_noticed_and_so_is_a_copy(project: Repository, tmp_path: Path) -> None:
+    project.run("mnist", "publish")
+    copied = Repository(Path(shutil.copytree(project.path, tmp_path / "copied", symlinks=True)))
+    output = copied.run("mnist", "doctor", code=1)
+    assert f"is a copy of {project.path}/.mlflow/mlflow.db" in output
+    assert "relocate" not in output
+    moved = Repository(Path(shutil.move(project.path, tmp_path / "moved")))
+    output = moved.run("mnist", "doctor", code=1)
     assert "mend  mlflow store: was moved: " in output
     assert "→ mnist relocate --apply" in output
 
@@ -109,7 +114,7 @@ def test_looking_leaves_no_file(built: Path, project: Repository) -> None:
     store = Path(shutil.copytree(built / ".mlflow", project.path.parent / "elsewhere"))
     before = _files(project.path), _files(store)
     output = project.run("mnist", "doctor", code=1, MLFLOW_TRACKING_URI=f"sqlite:///{store}/mlflow.db")
-    assert "mlflow store: was moved: " in output
+    assert "is a copy of" in output
     assert (_files(project.path), _files(store)) == before
 
 

@@ -94,6 +94,14 @@ def test_at_once_in_one_repository(built: Path, tmp_path: Path, full: bool, reco
     record("Publish: at once into a fresh SQLite store", TOGETHER, [{"publishers": count}])
 
 
+def test_at_once_from_clones_into_one_database(built: Path, tmp_path: Path, full: bool, record: Write) -> None:
+    count, shared = 20 if full else 3, Repository(tmp_path / "shared")
+    places = [_copy(built, tmp_path / f"project{number}", "tiny") for number in range(count)]
+    _publish_together(places, MLFLOW_TRACKING_URI=f"sqlite:///{shared.path}/.mlflow/mlflow.db")
+    whole.assert_published(shared, Repository(built))
+    record("Publish: at once from clones into a fresh SQLite store", TOGETHER, [{"publishers": count}])
+
+
 def test_at_once_to_one_server(tracking: Server, built: Path, tmp_path: Path, full: bool, record: Write) -> None:
     count = 20 if full else 3
     places = [_copy(built, tmp_path / f"project{number}", "together") for number in range(count)]

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,7 +147,8 @@ first = client.get_model_version("tiny", "1")
 run = client.create_run(client.get_run(first.run_id).info.experiment_id, tags={"content": first.tags["content"]})
 client.create_model_version("tiny", source=first.source, run_id=run.info.run_id, tags=first.tags)
 client.create_run(run.info.experiment_id, tags={"content": first.tags["content"]})
-client.create_logged_model(run.info.experiment_id, "plain", source_run_id=first.run_id)
+half = {"source_run_id": first.run_id, "tags": {"content": first.tags["content"]}}
+client.create_logged_model(run.info.experiment_id, "plain", **half)
 """
 
 
@@ -161,6 +163,86 @@ def test_of_two_versions_with_the_same_content_the_lower_stays(project: Reposito
     assert _logged(project) == 2
     live = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY version"
     assert project.query(live) == [(1,), (2,)]
+
+
+THEIRS = """
+import sys
+import mlflow
+mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
+client = mlflow.MlflowClient()
+first = client.get_model_version("tiny", "1")
+experiment = client.get_run(first.run_id).info.experiment_id
+client.create_logged_model(experiment, "theirs", source_run_id=first.run_id)
+client.create_logged_model(experiment, "theirs")
+client.copy_model_version("models:/tiny/1", "tiny")
+if "alone" in sys.argv:
+    client.delete_model_version("tiny", "1")
+"""
+LOAD = "import mlflow, sys; print(type(mlflow.pyfunc.load_model(sys.argv[1])))"
+
+
+@pytest.mark.parametrize("alone", ["alone", "beside the first"])
+def test_models_of_users_stay(project: Repository, alone: str) -> None:
+    """Models that they logged, into our run too, and a copy of a version, also when it is all that is left of it."""
+    project.run("mnist", "publish")
+    project.run(sys.executable, "-W", "ignore", "-c", THEIRS, alone)
+    before = project.query("SELECT model_id, lifecycle_stage FROM logged_models"), project.published()
+    project.run("mnist", "publish")
+    assert (project.query("SELECT model_id, lifecycle_stage FROM logged_models"), project.published()) == before
+    place = {"MLFLOW_TRACKING_URI": "sqlite:///.mlflow/mlflow.db"}
+    assert "PyFuncModel" in project.run("python3", "-W", "ignore", "-c", LOAD, "models:/tiny/3", code=0, **place)
+
+
+REMOVED = """
+import mlflow
+mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
+client = mlflow.MlflowClient()
+client.delete_run(client.get_model_version("tiny", "1").run_id)
+"""
+
+
+@pytest.mark.parametrize(("for_good", "version"), [(False, 1), (True, 3)])
+def test_a_run_that_was_removed_is_there_again(project: Repository, for_good: bool, version: int) -> None:
+    project.repro()
+    project.run("mnist", "promote", "1", "--reason", "by hand")
+    project.run(sys.executable, "-W", "ignore", "-c", REMOVED)
+    if for_good:
+        store = f"sqlite:///{project.path}/.mlflow/mlflow.db"
+        project.run("mlflow", "gc", "--backend-store-uri", store, "--tracking-uri", store)
+    assert project.published()["runs"] == 1
+    assert _only_publish(project.repro())
+    assert project.published() == WHOLE
+    assert project.query("SELECT version FROM registered_model_aliases") == [(version,)]
+    moves = [line.split()[2:6:3] for line in project.run("mnist", "history").splitlines()[1:]]
+    assert moves == [[str(version), "publish"], [str(version), "promote"]]
+    assert f"tiny version {version} (plain)" in project.run("mnist", "pull", "pulled")
+
+
+def test_a_refused_publication_leaves_no_run(project: Repository) -> None:
+    project.run("mnist", "publish")
+    for table in ("model_version_tags", "registered_model_aliases", "model_versions"):
+        project.query(f"DELETE FROM {table}")  # noqa: S608
+    project.query("UPDATE runs SET lifecycle_stage = 'deleted'")
+    project.query("CREATE TRIGGER no BEFORE INSERT ON model_versions BEGIN SELECT RAISE(ABORT, 'not today'); END")
+    output = project.run("mnist", "publish", code=1)
+    assert "Model Version creation error" in output.splitlines()[-1]
+    assert "Traceback" not in output
+    assert project.query("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'") == [(0,)]
+    project.query("DROP TRIGGER no")
+    project.run("mnist", "publish")
+    assert project.published() == WHOLE
+
+
+def test_two_clones_publish_into_one_fresh_database_at_once(project: Repository, tmp_path: Path) -> None:
+    other = Repository(Path(shutil.copytree(project.path, tmp_path / "other")))
+    other.edit("metrics/models/weak.json", test_loss=0.0)
+    shared = Repository(tmp_path / "shared")
+    address = f"sqlite:///{shared.path}/.mlflow/mlflow.db"
+    with ThreadPoolExecutor() as threads:
+        publish = [threads.submit(one.run, "mnist", "publish", MLFLOW_TRACKING_URI=address) for one in (project, other)]
+    assert sum("note: waiting for" in one.result() for one in publish) == 1
+    assert shared.published() == {"runs": 3, "unfinished": 0, "models": 3, "versions": 3}
+    assert shared.champion() == "plain"
 
 
 def _logged(project: Repository) -> int:

@@ -94,4 +94,5 @@ def store(name: str) -> str:
     moved = relocation.relocate(apply=False) if database is not None else []
     if moved:
         raise FindingError(f"was moved: {moved[0]}", "mnist relocate --apply")
+    relocation.check(name)
     return f"{shown}: versions of {name}: {count}"

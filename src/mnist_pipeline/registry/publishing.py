@@ -6,12 +6,13 @@ the same content at once, the lowest version stays and each of them removes the 
 finds the version that stayed.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import torch
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, ViewType
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
@@ -20,10 +21,10 @@ from mlflow.types import Schema, TensorSpec
 from mnist_pipeline import networks
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
-from mnist_pipeline.registry import champion, publication, store, versions
+from mnist_pipeline.registry import champion, publication, relocation, store, versions
 from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.versions import MOVE, Version
 from mnist_pipeline.results import leaderboard
 from mnist_pipeline.training import checkpoints, predictor
 
@@ -43,6 +44,7 @@ def publish(models: list[str]) -> None:
     lock = lockfile.load()
     publications = [publication.gather(model, lock) for model in models]
     with publisher() as client:
+        relocation.check(publications[0].name)
         for one in publications:
             _publish_one(client, one)
         registered = champion.elect(client, publications[0].name)
@@ -64,34 +66,40 @@ def _publish_one(client: MlflowClient, given: Publication) -> None:
 
 
 def _complete(client: MlflowClient, given: Publication) -> None:
-    if not versions.all_of(given.name, given.content):
+    if not any(versions.run_of(version.run_id) for version in versions.all_of(given.name, given.content)):
         _make(client, given)
-    version = _remove_duplicates(client, given)
+    version = _keep_one(client, given)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
         if version.tags.get(key) != value and not (key == "candidate" and version.is_candidate):
             client.set_model_version_tag(given.name, str(version.number), key, value)
 
 
-def _remove_duplicates(client: MlflowClient, given: Publication) -> Version:
-    """Leave the lowest version of this content, which has to be there, with its run and its model; returns it.
+def _keep_one(client: MlflowClient, given: Publication) -> Version:
+    """Leave one version of this content, the lowest whose run was not removed for good, with its run and its model.
 
-    The others are of publishers at once, of one that was killed, or of a request that was sent again since its answer
-    was lost. Whoever is still writing to another run or model gets an error from MLflow then. A run that is deleted
-    already is looked at, too: its writer may have begun a model before noticing.
+    Others come of publishers at once, of one that was killed, and of a request that was sent again since its answer was
+    lost. Whoever still writes to another run or model gets an error from MLflow then. Nothing is deleted but what bears
+    the tag of this content and was made by `publish`; a version's part in the history goes to the one that is kept.
     """
-    kept, *others = versions.all_of(given.name, given.content)
-    for other in others:
+    registered = versions.all_of(given.name, given.content)
+    kept, run = next((one, run) for one in registered if (run := versions.run_of(one.run_id)))
+    if run.info.lifecycle_stage == "deleted":
+        client.restore_run(kept.run_id)
+    for other in (one for one in registered if one is not kept and one.model_id):
+        for tag, value in other.tags.items():
+            if tag.startswith(MOVE):
+                client.set_model_version_tag(kept.name, str(kept.number), tag, value)
         with tolerated(GONE):
-            client.delete_model_version(given.name, str(other.number))
-    experiment_id = client.get_run(kept.run_id).info.experiment_id
-    for run in client.search_runs([experiment_id], f"tags.content = '{given.content}'", ViewType.ALL):
-        for logged in client.search_logged_models([experiment_id], f"source_run_id = '{run.info.run_id}'"):
-            if logged.model_id != kept.model_id:
-                with tolerated(GONE):
-                    client.delete_logged_model(logged.model_id)
-        if run.info.run_id != kept.run_id and run.info.lifecycle_stage == "active":
-            client.delete_run(run.info.run_id)
+            client.delete_model_version(other.name, str(other.number))
+    ours = [run.info.experiment_id], f"tags.content = '{given.content}'"
+    logged = {one.model_id for one in client.search_logged_models(*ours)}
+    for model_id in logged - {kept.model_id} if kept.model_id in logged else ():
+        with tolerated(GONE):
+            client.delete_logged_model(model_id)
+    for other_run in client.search_runs(*ours):
+        if other_run.info.run_id != kept.run_id:
+            client.delete_run(other_run.info.run_id)
     return kept
 
 
@@ -102,9 +110,18 @@ def _make(client: MlflowClient, given: Publication) -> None:
             client.create_experiment(given.name, artifact_location=store.artifacts())
     experiment = client.get_experiment_by_name(given.name)
     run = client.create_run(experiment.experiment_id, run_name=given.model, tags=given.run_tags)
-    with mlflow.start_run(run_id=run.info.run_id):
-        _fill(client, run, given)
-        model_id = _log_model(given)
+    try:
+        with mlflow.start_run(run_id=run.info.run_id):
+            _fill(client, run, given)
+            model_id = _log_model(given)
+        _register(client, run, model_id, given)
+    except MlflowException:
+        with suppress(MlflowException):  # what refused the rest may refuse this
+            client.delete_run(run.info.run_id)
+        raise
+
+
+def _register(client: MlflowClient, run: Run, model_id: str, given: Publication) -> None:
     with tolerated(EXISTS):
         client.create_registered_model(given.name, description=f"Classifiers of the images of {given.name}.")
     version = client.create_model_version(
@@ -138,6 +155,7 @@ def _log_model(given: Publication) -> str:
     info = mlflow.pytorch.log_model(
         predictor.load(folder),
         name=given.model,
+        tags={"content": given.content},  # ours, and so to be removed when another is kept
         signature=ModelSignature(images, probabilities),
         input_example=np.zeros((2, 1, 28, 28), np.float32),  # one row would freeze the batch at 1
         pip_requirements=REQUIREMENTS,

@@ -1,0 +1,77 @@
+"""Stores that were moved, copied or shared: only what moved is led to its new place, after a copy of the database."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.repository import Repository
+
+AWAY = """
+import mlflow, sys
+client = mlflow.MlflowClient("sqlite:///.mlflow/mlflow.db")
+folder = sys.argv[1]
+run = client.create_run(client.create_experiment("theirs", artifact_location=f"file://{folder}/artifacts"))
+client.log_text(run.info.run_id, "theirs", "note.txt")
+"""
+
+
+def _addresses(store: Path) -> set[str]:
+    with sqlite3.connect(store) as link:
+        return {row[0] for row in link.execute("SELECT artifact_uri FROM runs")}
+
+
+@pytest.fixture
+def filled(project: Repository) -> Repository:
+    project.run("mnist", "publish")
+    return project
+
+
+def test_experiments_of_another_living_project_stay_where_they_are(filled: Repository, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    filled.run("python3", "-c", AWAY, str(theirs))
+    moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere")))
+    lines = moved.run("mnist", "relocate", "--apply")
+    assert "runs.artifact_uri: 2" in lines
+    addresses = _addresses(moved.path / ".mlflow/mlflow.db")
+    assert [one for one in addresses if one.startswith(f"file://{theirs}/")] != []
+    assert len(addresses) == 3
+    shutil.rmtree(theirs)
+    assert "every address leads to where the artifacts are" in moved.run("mnist", "relocate"), "they are not here"
+
+
+def test_the_database_is_copied_before_it_is_changed(filled: Repository, tmp_path: Path) -> None:
+    before = _addresses(filled.path / ".mlflow/mlflow.db")
+    moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere")))
+    lines = moved.run("mnist", "relocate", "--apply")
+    (backup,) = (moved.path / ".mlflow").glob("mlflow.db.*.backup")
+    assert f"is copied to {backup}" in lines
+    assert _addresses(backup) == before
+    assert all(one.startswith(moved.path.as_uri()) for one in _addresses(moved.path / ".mlflow/mlflow.db"))
+
+
+def test_a_moved_store_is_not_published_to_before_it_is_relocated(filled: Repository, tmp_path: Path) -> None:
+    moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere")))
+    output = moved.run("mnist", "publish", code=1)
+    assert f"was moved here from {filled.path}/.mlflow; run: mnist relocate --apply" in output
+    assert not filled.path.exists(), "nothing was written to the former place"
+    moved.run("mnist", "relocate", "--apply")
+    moved.run("mnist", "publish")
+
+
+def test_a_copied_repository_writes_nothing_into_the_original(filled: Repository, tmp_path: Path) -> None:
+    """Neither by publishing nor by relocation; what it says to do helps."""
+    copied = Repository(Path(shutil.copytree(filled.path, tmp_path / "copy", symlinks=True)))
+    files = {path: path.stat().st_mtime_ns for path in filled.path.rglob("*")}
+    copied.edit("metrics/models/weak.json", test_loss=0.0)
+    output = copied.run("mnist", "publish", code=1)
+    store = copied.path / ".mlflow/mlflow.db"
+    assert f"{store}: is a copy of {filled.path}/.mlflow/mlflow.db" in output
+    assert "Traceback" not in output
+    assert "mlflow store" in copied.run("mnist", "doctor", code=1).partition("is a copy of")[0].splitlines()[-1]
+    assert "every address leads" in copied.run("mnist", "relocate", "--apply")
+    store.unlink()
+    copied.run("mnist", "publish")
+    assert copied.published()["versions"] == 2
+    assert {path: path.stat().st_mtime_ns for path in filled.path.rglob("*")} == files
