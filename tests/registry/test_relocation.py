@@ -46,7 +46,7 @@ def test_the_database_is_copied_before_it_is_changed(filled: Repository, tmp_pat
     moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere")))
     lines = moved.run("mnist", "relocate", "--apply")
     (backup,) = (moved.path / ".mlflow").glob("mlflow.db.*.backup")
-    assert f"is copied to {backup}" in lines
+    assert f"was copied to {backup} before" in lines
     assert _addresses(backup) == before
     assert all(one.startswith(moved.path.as_uri()) for one in _addresses(moved.path / ".mlflow/mlflow.db"))
 

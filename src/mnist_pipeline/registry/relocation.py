@@ -18,6 +18,10 @@ COLUMNS = (  # table and column of every address of artifacts
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+MOVE = """
+UPDATE {0} SET {1} = :new || substr({1}, length(:old) + 1)
+WHERE {1} = :old OR substr({1}, 1, length(:old) + 1) = :old || '/'
+"""
 
 
 def relocate(apply: bool) -> list[str]:
@@ -33,17 +37,18 @@ def relocate(apply: bool) -> list[str]:
         )
     lines = list[str]()
     with errors_in_one_line(), store.lock() if apply else nullcontext(), closing(sqlite3.connect(database)) as link:
-        former = sorted({root for _, root, moved in _elsewhere(link, new) if moved})
-        if apply and former:
-            backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")
-            with closing(sqlite3.connect(backup)) as copy:
-                link.backup(copy)
-            lines += [f"{database} is copied to {backup}"]
-        for old in former:
-            lines += [f"{old} -> {new}"]
-            lines += [f"  {table}.{column}: {_move(link, table, column, old, new, apply)}" for table, column in COLUMNS]
+        former = sorted({old for _, old, moved in _elsewhere(link, new) if moved})
+        backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")
+        with closing(sqlite3.connect(backup if apply and former else ":memory:")) as copy:
+            link.backup(copy)
+            changed = link if apply else copy
+            for old in former:
+                lines += [f"{old} -> {new}"]
+                for table, column in COLUMNS:
+                    count = changed.execute(MOVE.format(table, column), {"old": old, "new": new}).rowcount
+                    lines += [f"  {table}.{column}: {count}"]
         link.commit()
-    return lines
+    return [*lines, f"{database} was copied to {backup} before"] if apply and lines else lines
 
 
 def check(name: str) -> None:
@@ -55,7 +60,7 @@ def check(name: str) -> None:
     if database is None or new is None or not database.exists():
         return
     with closing(sqlite3.connect(database)) as link:
-        places = {experiment: (_folder(root).parent, moved) for experiment, root, moved in _elsewhere(link, new)}
+        places = {experiment: (_folder(old).parent, moved) for experiment, old, moved in _elsewhere(link, new)}
     former, moved = places.get(name, (database.parent, False))
     if moved:
         raise PipelineError(f"{database}: was moved here from {former}; run: mnist relocate --apply")
@@ -80,13 +85,3 @@ def _elsewhere(link: sqlite3.Connection, new: str) -> Iterator[tuple[str, str, b
 
 def _folder(uri: str) -> Path:
     return Path(unquote(urlsplit(uri).path))
-
-
-def _move(link: sqlite3.Connection, table: str, column: str, old: str, new: str, apply: bool) -> int:
-    """How many addresses in a column are `old` or below it."""
-    inside = f"WHERE {column} = :old OR substr({column}, 1, length(:old) + 1) = :old || '/'"
-    count: int = link.execute(f"SELECT count(*) FROM {table} {inside}", {"old": old}).fetchone()[0]  # noqa: S608
-    if apply:
-        moved = f"UPDATE {table} SET {column} = :new || substr({column}, length(:old) + 1) {inside}"  # noqa: S608
-        link.execute(moved, {"old": old, "new": new})
-    return count
