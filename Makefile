@@ -11,7 +11,7 @@ INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published test test-browser test-server test-long test-portable test-faults test-faults-small check verify-lock report setup ui lock clean help
+.PHONY: repro bench study-published test test-browser test-server test-signing test-long test-portable test-faults test-faults-small check verify-lock report setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -38,6 +38,11 @@ test-browser: setup ## the page, in headless Chromium (Debian's, installed when 
 test-server: setup ## two repositories that share an MLflow server over PostgreSQL (Debian's, installed when missing)
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(INSTALL) postgresql
 	@python -m pytest -m server
+
+test-signing: setup ## published models signed and verified (with model-signing, installed when it is missing)
+	@python -c "import model_signing" 2>/dev/null || \
+	python -m pip install --quiet $$(python -c "from mnist_pipeline.registry import integrity; print(integrity.PACKAGE)")
+	@python -m pytest -m signing
 
 test-long: setup ## experiments and rebuilds, each of which runs the whole pipeline several times
 	@python -m pytest -m long -n 2 --dist worksteal

@@ -41,7 +41,7 @@ def test_models_are_listed_champion_first(address: str) -> None:
     listed = requests.get(f"{address}/models", timeout=30).json()
     assert [one["version"] for one in listed] == [2, 3, 1]
     assert [one["champion"] for one in listed] == [True, False, False]
-    assert (listed[0]["model"], listed[0]["test_accuracy"]) == ("small", 0.9)
+    assert (listed[0]["model"], listed[0]["test_accuracy"], listed[0]["unavailable"]) == ("small", 0.9, None)
 
 
 @pytest.mark.parametrize("version", [None, CHAMPION, OTHER])
@@ -122,3 +122,14 @@ def test_a_model_that_cannot_be_fetched_is_no_fault_of_the_request(tmp_path: Pat
     with serve(Library([entry(1)], fetch, tmp_path)) as address:
         answer = ask(address, SEVEN)
     assert (answer.status_code, answer.json()["detail"]) == (503, "MLflow's store at http://127.0.0.1:9: no answer")
+
+
+def test_a_model_of_another_network_is_listed_as_unavailable_and_answered_with_the_reason(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.network += b"# other\n"
+    library = registry.library(tmp_path / "kept")
+    hosting.warm_up(library)
+    with serve(library) as address:
+        listed, answer = requests.get(f"{address}/models", timeout=30).json(), ask(address, SEVEN)
+    assert (answer.status_code, answer.json()["detail"]) == (503, listed[0]["unavailable"])
+    assert "check out a commit that has the same file: mnist lineage --version 2" in listed[0]["unavailable"]

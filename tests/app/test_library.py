@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnist_pipeline import networks
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import predictor
+from mnist_pipeline.training.checkpoints import OtherCodeError
 from tests.shelf import CHAMPION, Registry, entry
 
 
@@ -65,7 +67,28 @@ def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_
 
 
 def test_what_a_registry_calls_a_digest_leads_nowhere_else(registry: Registry, tmp_path: Path) -> None:
-    strange = dataclasses.replace(entry(1), tags={"content": "../../elsewhere"})
-    with pytest.raises(PipelineError, match=r"version 1: tag content: expected a SHA-256, found '\.\./"):
+    strange = dataclasses.replace(entry(1), tags={"sha256sums": "../../elsewhere"})
+    with pytest.raises(PipelineError, match=r"version 1 .*: tag sha256sums: expected a SHA-256, found '\.\./"):
         Library([strange], registry.fetch, tmp_path / "kept").classifier(1)
+    unchecked = dataclasses.replace(entry(1), tags={})
+    with pytest.raises(PipelineError, match=r"version 1 .*: says no digest of its files; `mnist publish` its commit"):
+        Library([unchecked], registry.fetch, tmp_path / "kept").classifier(1)
     assert registry.fetched == []
+
+
+@pytest.mark.parametrize("change", [b"", b" ", b"\nopen('marker', 'w').close()\n"])
+def test_a_version_of_another_network_is_not_computed_with_this_one(
+    change: bytes, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor with its own, which is never run."""
+    monkeypatch.chdir(tmp_path)
+    library = registry.library(tmp_path / "kept")
+    registry.network = networks.source("mlp_28").read_bytes() + change
+    if not change:
+        assert library.classifier(CHAMPION)
+        return
+    for _ in range(2):
+        with pytest.raises(OtherCodeError, match=r"mlp_28\.py differs from it; .*: mnist lineage --version 2$"):
+            library.classifier(CHAMPION)
+    assert list(library.unavailable) == [CHAMPION]
+    assert not Path("marker").exists()

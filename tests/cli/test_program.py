@@ -123,6 +123,15 @@ def test_a_bad_picture_is_one_line_and_the_others_are_still_answered(
     assert answered[-2:] == pictures
 
 
+def test_predict_refuses_a_pulled_model_of_another_network(mnist: Mnist, pictures: list[str], tmp_path: Path) -> None:
+    (tmp_path / "models/small").rename(tmp_path / "pulled")
+    (tmp_path / "pulled/mlp_28.py").write_text("open('marker', 'w').close()\n", "utf-8")
+    ended, out, _ = mnist("predict", "--model", str(tmp_path / "pulled"), *pictures)
+    assert "mlp_28.py differs from it; check out a commit that has the same file" in str(ended)
+    assert out == ""
+    assert not (tmp_path / "marker").exists()
+
+
 def test_predict_shows_the_steps_beside_the_pictures(mnist: Mnist, pictures: list[str]) -> None:
     before = Path("0.png").read_bytes()
     code, out, err = mnist("predict", "--json", "--show", ".", *pictures)

@@ -115,7 +115,7 @@ def test_weights_that_are_not_the_registered_ones_are_refused(project: Repositor
     for weights in (project.path / ".mlflow").rglob("weights.safetensors"):
         weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     output = project.run("mnist", "pull", str(tmp_path / "new"), code=1)
-    assert "weights.safetensors arrived with md5" in output
+    assert "weights.safetensors arrived with SHA-256" in output
     assert not (tmp_path / "new").exists()
 
 

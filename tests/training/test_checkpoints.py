@@ -14,6 +14,7 @@ from torch import Tensor
 from mnist_pipeline import networks
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.training import checkpoints, loop, optimizers
+from mnist_pipeline.training.checkpoints import OtherCodeError
 from mnist_pipeline.training.loop import Training
 from tests import synthetic
 
@@ -144,6 +145,26 @@ def test_a_manifest_that_is_no_json_is_refused(content: bytes, tmp_path: Path) -
     (tmp_path / checkpoints.MANIFEST).write_bytes(content)
     with pytest.raises(PipelineError, match=r"model\.json: not the manifest of a model: "):
         checkpoints.load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("change", [b" ", b"\n", b"\nraise SystemExit\n"])
+def test_a_network_of_other_bytes_than_the_one_here_is_refused_not_run(change: bytes, tmp_path: Path) -> None:
+    synthetic.train(tmp_path)
+    theirs, ours = tmp_path / "mlp_28.py", networks.source("mlp_28")
+    theirs.write_bytes(ours.read_bytes())
+    checkpoints.load(tmp_path)
+    theirs.write_bytes(ours.read_bytes() + change)
+    with pytest.raises(OtherCodeError, match=re.escape(f"{theirs}: is the network of these weights; {ours} differs")):
+        checkpoints.load(tmp_path)
+
+
+def test_a_network_that_is_not_here_is_named(tmp_path: Path) -> None:
+    synthetic.train(tmp_path)
+    path = tmp_path / checkpoints.MANIFEST
+    path.write_text(path.read_text("utf-8").replace("mlp_28", "of_tomorrow"), "utf-8")
+    (tmp_path / "of_tomorrow.py").touch()
+    with pytest.raises(OtherCodeError, match=r"networks/of_tomorrow\.py is not there; check out a commit"):
+        checkpoints.load(tmp_path)
 
 
 def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:

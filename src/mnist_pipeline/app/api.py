@@ -37,7 +37,13 @@ def application(library: Library) -> FastAPI:
     def models() -> list[dict[str, Any]]:
         """The registered versions, champion first, then the newest first."""
         return [
-            {"version": one.number, "model": one.model, "champion": one.is_champion, "test_accuracy": one.test_accuracy}
+            {
+                "version": one.number,
+                "model": one.model,
+                "champion": one.is_champion,
+                "test_accuracy": one.test_accuracy,
+                "unavailable": library.unavailable.get(one.number),
+            }
             for one in library.versions.values()
         ]
 

@@ -28,15 +28,16 @@ def pull(
     from mnist_pipeline.commits import lineage
     from mnist_pipeline.registry import connection, pulling, versions
 
+    built = None
     with connection.existing():
         if version is not None:
             found = versions.numbered(_name(), version)
         elif commit is not None and model is not None:
-            content = lineage.model_at(commit, model).content
-            found = versions.holding(_name(), content, f"{model} as {commit} has it")
+            built = lineage.model_at(commit, model)
+            found = versions.holding(_name(), built.content, f"{model} as {commit} has it")
         else:
             found = versions.bearing(_name(), alias or versions.CHAMPION)
-        pulling.pull(found, folder)
+        pulling.pull(found, folder, built)
     print(f"{found} is in {folder}; read {folder / 'README.md'}")
 
 

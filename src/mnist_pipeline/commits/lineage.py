@@ -32,6 +32,11 @@ class Built:
         """The digest of the weights alone, from that list; None where DVC's cache does not have it (`dvc fetch`)."""
         return (self.revision.listing(self.folder_md5 or "") or {}).get(checkpoints.WEIGHTS)
 
+    def network_md5(self, file: str) -> str | None:
+        """The digest of the network's file of this name that dvc.lock says it was trained with."""
+        deps = self.revision.lock.stages[f"train@{self.model}"]["deps"]
+        return next((dep["md5"] for dep in deps if dep["path"].endswith(f"/networks/{file}")), None)
+
     @property
     def figures(self) -> dict[str, Any]:
         """What `evaluate` found; empty where Git does not keep it."""

@@ -96,9 +96,16 @@ def md5(path: Path) -> str:
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    listed = [{"md5": md5(files[name]), "relpath": name} for name in sorted(files)]
-    return md5_of(json.dumps(listed).encode()) + FOLDER if listed else ""
+    listed = listing(path)
+    return md5_of(listed) + FOLDER if listed else ""
+
+
+def listing(folder: Path) -> bytes:
+    """That list, as DVC's cache has it; empty when there is no file."""
+    files = {file.relative_to(folder): md5(file) for file in folder.rglob("*") if file.is_file()}
+    listed = [{"md5": digest, "relpath": name.as_posix()} for name, digest in files.items()]
+    listed.sort(key=lambda entry: entry["relpath"])
+    return json.dumps(listed).encode() if listed else b""
 
 
 def md5_of(content: bytes) -> str:

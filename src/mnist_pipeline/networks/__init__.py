@@ -10,7 +10,7 @@ Stands on core.
 """
 
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -20,9 +20,14 @@ from mnist_pipeline.core.errors import PipelineError
 Option = int | float | bool | str
 
 
+def source(name: str) -> Path:
+    """Where the file of a network is, or would be."""
+    return Path(__path__[0]) / f"{name}.py"
+
+
 def build(name: str, /, **options: Option) -> nn.Module:
     """A network with fresh weights. Raises PipelineError for an unknown network or option."""
-    if not name.isidentifier() or find_spec(f"{__name__}.{name}") is None:
+    if not name.isidentifier() or not source(name).is_file():
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
     try:
         network: nn.Module = import_module(f"{__name__}.{name}").network(**options)

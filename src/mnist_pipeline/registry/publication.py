@@ -9,12 +9,14 @@ from typing import Any
 
 from mlflow.entities import Dataset
 
+from mnist_pipeline import networks
 from mnist_pipeline.commits import git, lockfile
 from mnist_pipeline.commits.lockfile import Lock
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, sha256_of
 from mnist_pipeline.core.tables import flat
+from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.versions import CANDIDATE
 from mnist_pipeline.training import checkpoints, history
 from mnist_pipeline.training.manifest import Manifest
@@ -32,7 +34,7 @@ class Publication:
     """
 
     model: str
-    network: str
+    network: Path
     name: str
     content: str
     dataset: Dataset
@@ -52,11 +54,11 @@ def gather(model: str, lock: Lock) -> Publication:
     files = {name: file["idx_sha256"] for name, file in data["files"].items()}
     digest, source = lockfile.digest(files), json.dumps({"uri": str(paths.IDX)})
     common = {"model": model, "arithmetic": manifest.arithmetic, "content": lockfile.digest(outputs)}
-    settings = manifest.model_dump(mode="json")
+    settings, network = manifest.model_dump(mode="json"), networks.source(manifest.recipe.network)
     recipe = settings["recipe"] | {key: settings[key] for key in ("seed", "split", "runtime")}
     return Publication(
         model=model,
-        network=manifest.recipe.network,
+        network=network,
         name=data["name"],
         content=common["content"],
         dataset=Dataset(data["name"], digest[:32], "local", source, profile=json.dumps(files)),
@@ -64,7 +66,7 @@ def gather(model: str, lock: Lock) -> Publication:
         metrics=_metrics(model, figures),
         artifacts=_artifacts(model),
         run_tags=common | {"machine": _machine(model)} | _origin() | {MD5 + path: md5 for path, md5 in outputs.items()},
-        version_tags=common | _merits(manifest, figures, data["splits"], digest),
+        version_tags=common | integrity.marks(network) | _merits(manifest, figures, data["splits"], digest),
         description=_describe(manifest, figures, f"{data['name']} (SHA-256 {digest[:12]}…)"),
     )
 

@@ -8,20 +8,20 @@ finds the version that stayed.
 
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
 import torch
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run
+from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, LoggedModelStatus, Metric, Param, Run
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 
-from mnist_pipeline import networks
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
-from mnist_pipeline.registry import champion, publication, relocation, store, versions
+from mnist_pipeline.registry import champion, integrity, publication, relocation, store, versions
 from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.versions import MOVE, Version
@@ -69,6 +69,9 @@ def _complete(client: MlflowClient, given: Publication) -> None:
     if not any(versions.run_of(version.run_id) for version in versions.all_of(given.name, given.content)):
         _make(client, given)
     version = _keep_one(client, given)
+    if version.model_id and not version.tags.items() >= integrity.marks(given.network).items():
+        sums = _upload(client, given, version.run_id, version.model_id)
+        client.set_model_version_tag(given.name, str(version.number), integrity.TAG, sums)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
         if version.tags.get(key) != value and not (key == "candidate" and version.is_candidate):
@@ -113,15 +116,16 @@ def _make(client: MlflowClient, given: Publication) -> None:
     try:
         with mlflow.start_run(run_id=run.info.run_id):
             _fill(client, run, given)
-            model_id = _log_model(given)
-        _register(client, run, model_id, given)
+            model_id, sums = _log_model(client, run, given)
+        _register(client, run, model_id, given, sums)
     except MlflowException:
         with suppress(MlflowException):  # what refused the rest may refuse this
             client.delete_run(run.info.run_id)
         raise
 
 
-def _register(client: MlflowClient, run: Run, model_id: str, given: Publication) -> None:
+def _register(client: MlflowClient, run: Run, model_id: str, given: Publication, sums: str) -> None:
+    # the machine is no version tag of the publication: who trains the same bits elsewhere does not change it
     with tolerated(EXISTS):
         client.create_registered_model(given.name, description=f"Classifiers of the images of {given.name}.")
     version = client.create_model_version(
@@ -129,7 +133,7 @@ def _register(client: MlflowClient, run: Run, model_id: str, given: Publication)
         source=f"models:/{model_id}",
         run_id=run.info.run_id,
         model_id=model_id,
-        tags=given.version_tags | {"machine": given.run_tags["machine"]},  # who trains the same bits does not change it
+        tags=given.version_tags | {"machine": given.run_tags["machine"], integrity.TAG: sums},
         description=given.description,
     )
     print(f"{given.model}: registered as {given.name} version {version.version}", flush=True)
@@ -147,19 +151,37 @@ def _fill(client: MlflowClient, run: Run, given: Publication) -> None:
         client.log_artifact(run_id, str(path), folder)
 
 
-def _log_model(given: Publication) -> str:
-    """Log the model of the active run: as MLflow has it, and with the files that make it without MLflow and us."""
-    folder, network = paths.model(given.model), Path(networks.__file__).with_name(f"{given.network}.py")
+def _log_model(client: MlflowClient, run: Run, given: Publication) -> tuple[str, str]:
+    """Log the model of a run; returns its id and the digest of the sums of its files."""
+    run_id, tags = run.info.run_id, {"content": given.content}
+    model = client.create_logged_model(run.info.experiment_id, given.model, run_id, tags, given.params)
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    sums = _upload(client, given, run_id, model.model_id)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    return str(model.model_id), sums
+
+
+def _upload(client: MlflowClient, given: Publication, run_id: str, model_id: str) -> str:
+    """Bring the model's files to MLflow: as it has them, and those that make the model without MLflow and us.
+
+    They are summed up, and signed, before they leave this machine. Returns the digest of the sums.
+    """
+    folder = paths.model(given.model)
     images = Schema([TensorSpec(np.dtype(np.float32), (-1, 1, 28, 28))])
     probabilities = Schema([TensorSpec(np.dtype(np.float32), (-1, 10))])
-    info = mlflow.pytorch.log_model(
-        predictor.load(folder),
-        name=given.model,
-        tags={"content": given.content},  # ours, and so to be removed when another is kept
-        signature=ModelSignature(images, probabilities),
-        input_example=np.zeros((2, 1, 28, 28), np.float32),  # one row would freeze the batch at 1
-        pip_requirements=REQUIREMENTS,
-        extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), network.as_uri()],
-        serialization_format="pt2",
-    )
-    return str(info.model_id)
+    with TemporaryDirectory() as temporary:
+        saved = Path(temporary) / "model"
+        mlflow.pytorch.save_model(
+            predictor.load(folder),
+            saved,
+            mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
+            signature=ModelSignature(images, probabilities),
+            input_example=np.zeros((2, 1, 28, 28), np.float32),  # one row would freeze the batch at 1
+            pip_requirements=REQUIREMENTS,
+            extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), given.network.as_uri()],
+            serialization_format="pt2",
+        )
+        (saved / integrity.FILES).write_bytes(lockfile.listing(folder))
+        sums = integrity.seal(saved)
+        client.log_model_artifacts(model_id, str(saved))
+    return sums

@@ -3,6 +3,7 @@
 `pull` and `results_of` are to be called inside a connection; `fetch` opens its own, since threads call it later.
 """
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from mlflow.artifacts import download_artifacts
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.commits import lockfile
+from mnist_pipeline.commits.lineage import Built
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry import model_card
+from mnist_pipeline.registry import integrity, model_card
 from mnist_pipeline.registry.connection import existing
 from mnist_pipeline.registry.publication import MD5
 from mnist_pipeline.registry.versions import Version
@@ -30,21 +32,20 @@ def results_of(version: Version) -> dict[str, str]:
 
 
 def fetch(version: Version, folder: Path) -> None:
-    """Bring the plain files of a version into `folder`: weights.safetensors, checked, and model.json.
+    """Bring the plain files of a version into `folder`: weights.safetensors, model.json, and its network's own file.
 
-    Raises PipelineError when the store can't be reached or the weights are not those that were registered.
+    Raises PipelineError when the store can't be reached or the files are not those that were registered.
     """
     with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
-        plain = _download(version, Path(temporary))
-        for file in (checkpoints.WEIGHTS, checkpoints.MANIFEST):
-            (plain / file).rename(folder / file)
+        for file in _download(version, Path(temporary)):
+            file.rename(folder / file.name)
 
 
-def pull(version: Version, folder: Path) -> None:
-    """Make `folder` with all files of a version and README.md, its model card.
+def pull(version: Version, folder: Path, built: Built | None = None) -> None:
+    """Make `folder` with all files of a version and README.md, its model card; nothing in them is run.
 
-    Raises PipelineError when the folder has something in it or is to lie in a file, or when the weights are not those
-    that were registered.
+    Raises PipelineError when the folder has something in it or is to lie in a file, when the files are not those that
+    were registered, or when weights, model.json and network are not those of `built`, whatever the registry says.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: is there already and not empty; name a folder that is new")
@@ -55,24 +56,43 @@ def pull(version: Version, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         whole = Path(temporary) / "model"
         whole.mkdir()
-        card = model_card.write(version, _download(version, whole))
-        (whole / "README.md").write_text(card, encoding="utf-8")
+        plain = _download(version, whole)
+        if built:
+            _compare(version, plain, whole / integrity.FILES, built)
+        (whole / "README.md").write_text(model_card.write(version, whole / PLAIN), encoding="utf-8")
         whole.replace(folder)
 
 
-def _download(version: Version, folder: Path) -> Path:
-    """Bring all files of a version into `folder`; returns the folder of the plain ones, their weights checked."""
+def _download(version: Version, folder: Path) -> list[Path]:
+    """Bring all files of a version into `folder` and check them; returns weights, manifest and network."""
     download_artifacts(artifact_uri=f"models:/{version.name}/{version.number}", dst_path=str(folder))
-    expected, found = version.tags.get("weights_md5"), lockfile.md5(folder / PLAIN / checkpoints.WEIGHTS)
-    if not found:
+    weights = folder / PLAIN / checkpoints.WEIGHTS
+    if not any(weights.parent.glob("*")):
         raise PipelineError(
             f"{version}: the store has no files of it; if its folder was moved: mnist relocate; if they were deleted: "
             "`mnist publish` its commit to a fresh store"
         )
-    if expected is None:
-        raise PipelineError(f"{version}: says no md5 of its weights; `mnist publish` its commit again, then pull it")
-    if found != expected:
-        raise PipelineError(
-            f"{version}: {checkpoints.WEIGHTS} arrived with md5 {found}, expected {expected}; pull it again"
-        )
-    return folder / PLAIN
+    if integrity.TAG not in version.tags:
+        raise PipelineError(f"{version}: says no digest of its files; `mnist publish` its commit again, then pull it")
+    integrity.check(folder, version.tags[integrity.TAG], str(version))
+    manifest = weights.with_name(checkpoints.MANIFEST)
+    network = weights.with_name(f"{checkpoints.load_manifest(manifest.parent).recipe.network}.py")
+    for file in (weights, network):
+        if not file.is_file():
+            raise PipelineError(f"{version}: was published without {file.name}; `mnist publish` its commit again")
+    return [weights, manifest, network]
+
+
+def _compare(version: Version, plain: list[Path], files: Path, built: Built) -> None:
+    """Hold weights, manifest and network against dvc.lock as Git has it, by the list whose md5 it gives a folder."""
+    listing, network = files.read_bytes() if files.is_file() else b"", plain[-1].name
+    found = {files.name: lockfile.md5_of(listing) + lockfile.FOLDER} | {file.name: lockfile.md5(file) for file in plain}
+    expected = {files.name: built.folder_md5, network: built.network_md5(network)}
+    if found[files.name] == built.folder_md5:
+        expected |= {entry["relpath"]: entry["md5"] for entry in json.loads(listing)}
+    for name in found:
+        if found[name] != expected.get(name):
+            raise PipelineError(
+                f"{version}: {name} has md5 {found[name]}, expected {expected.get(name)}, as dvc.lock of "
+                f"{built.revision} has it of {built.model}; what is registered is not what that commit built"
+            )

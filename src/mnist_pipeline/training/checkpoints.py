@@ -55,12 +55,24 @@ def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
+class OtherCodeError(PipelineError):
+    """A model that was registered has its network's file beside it, and that is not the one of this tree."""
+
+
 def load(folder: Path) -> tuple[nn.Module, Manifest]:
     """The network of a model, rebuilt from model.json with its weights loaded strictly, on the CPU, in eval mode.
 
-    Raises PipelineError when a file is missing, damaged, or does not fit the network.
+    The network is this tree's. A network's file in `folder`, as registered models have it, is never run but compared
+    with it, byte by byte: OtherCodeError. Raises PipelineError when a file is missing, damaged, or does not fit.
     """
     manifest = load_manifest(folder)
+    ours = networks.source(manifest.recipe.network)
+    theirs = folder / ours.name
+    if theirs.exists() and not (ours.exists() and ours.read_bytes() == theirs.read_bytes()):
+        found = "differs from it" if ours.exists() else "is not there"
+        raise OtherCodeError(
+            f"{theirs}: is the network of these weights; {ours} {found}; check out a commit that has the same file"
+        )
     network = networks.build(manifest.recipe.network, **manifest.recipe.options)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)

@@ -301,9 +301,10 @@ function say(first = before) {
 // ---- Models.
 async function list() {
   const response = await fetch("models");
-  for (const { version, model, champion, test_accuracy: accuracy } of await response.json()) {
+  for (const { version, model, champion, test_accuracy: accuracy, unavailable } of await response.json()) {
     const right = accuracy === null ? "" : `, ${(accuracy * 100).toFixed(2)}% right`;
-    $("model").add(new Option(`${model} v${version}${champion ? ", champion" : ""}${right}`, version));
+    const rest = unavailable ? ", not available" : right; // the reason is the answer when it is chosen
+    $("model").add(new Option(`${model} v${version}${champion ? ", champion" : ""}${rest}`, version));
   }
 }
 

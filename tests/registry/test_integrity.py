@@ -1,0 +1,231 @@
+"""Every file of a version is one that was published, a key shows malice too, and nothing that is registered is run."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import sha256_of
+from mnist_pipeline.registry import integrity
+from tests.repository import ROOT, Repository
+
+NETWORK = "extra_files/mlp_28.py"
+PAGE = """
+from mnist_pipeline.app import library
+from mnist_pipeline.core import errors
+with errors.program():
+    print(library.registered("tiny").classifier(1))
+"""
+KEYS = """
+import sys
+from cryptography.hazmat.primitives import serialization as form
+from cryptography.hazmat.primitives.asymmetric import ec
+for name in sys.argv[1:]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    plain, pem = form.NoEncryption(), form.Encoding.PEM
+    open(name, "wb").write(key.private_bytes(pem, form.PrivateFormat.PKCS8, plain))
+    open(f"{name}.pub", "wb").write(key.public_key().public_bytes(pem, form.PublicFormat.SubjectPublicKeyInfo))
+"""
+
+
+def copy(built: Path, target: Path) -> Repository:
+    """A copy of the built repository that has published to a store of its own."""
+    ignored = shutil.ignore_patterns(".mlflow", "output.txt", "tmp")
+    repository = Repository(Path(shutil.copytree(built, target, ignore=ignored)))
+    repository.run("mnist", "publish")
+    return repository
+
+
+@pytest.fixture(scope="module")
+def registered(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return copy(built, tmp_path_factory.mktemp("integrity") / "project")
+
+
+@pytest.fixture
+def store(registered: Repository, tmp_path: Path) -> Iterator[Repository]:
+    """It, and after the test its store as it was before; the database stays the same file, since it is open."""
+    shutil.copytree(registered.path / ".mlflow", tmp_path / "before")
+    yield registered
+    for folder in ("artifacts", "fetched"):
+        shutil.rmtree(registered.path / ".mlflow" / folder, ignore_errors=True)
+    shutil.copytree(tmp_path / "before", registered.path / ".mlflow", dirs_exist_ok=True)
+
+
+def champion(repository: Repository) -> Path:
+    """The folder in which the store has the files of version 1."""
+    manifests = (repository.path / ".mlflow").rglob("extra_files/model.json")
+    return next(path.parents[1] for path in manifests if json.loads(path.read_bytes())["model"] == "plain")
+
+
+def page(repository: Repository, folder: Path, **run: Any) -> str:
+    """What the page gets when somebody chooses version 1."""
+    (folder / "page.py").write_text(PAGE, "utf-8")
+    return repository.run("python3", str(folder / "page.py"), **run)
+
+
+def marking(marker: Path) -> str:
+    return f"\nopen({str(marker)!r}, 'w').close()\n"
+
+
+def forge(repository: Repository, marker: Path) -> None:
+    """What somebody who may write to the registry can do: files that run code, and sums and a digest that fit them."""
+    folder = champion(repository)
+    network, named = (folder / NETWORK).read_text("utf-8"), (folder / "MLmodel").read_text("utf-8")
+    (folder / NETWORK).write_text(network + marking(marker), "utf-8")
+    (folder / "MLmodel").write_text(named.replace("loader_module: mlflow.pytorch", "loader_module: forged"), "utf-8")
+    (folder / "forged.py").write_text(marking(marker), "utf-8")
+    retag(repository, integrity.seal(folder))
+
+
+def retag(repository: Repository, digest: str) -> None:
+    which = "WHERE key = 'sha256sums' AND version = 1"
+    repository.query(f"UPDATE model_version_tags SET value = '{digest}' {which}")  # noqa: S608
+
+
+def test_sums_cover_every_file_as_sha256sum_reads_them_and_their_digest_is_a_tag(
+    registered: Repository, tmp_path: Path
+) -> None:
+    registered.run("mnist", "pull", str(tmp_path / "pulled"))
+    registered.run(
+        "mlflow", "artifacts", "download", "-u", "models:/tiny@champion", "-d", str(tmp_path / "downloaded"),
+        MLFLOW_TRACKING_URI="sqlite:///.mlflow/mlflow.db",
+    )  # fmt: skip
+    for folder, added in (("pulled", "README.md"), ("downloaded", "registered_model_meta")):
+        there = tmp_path / folder
+        files = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
+        lines = (there / integrity.SUMS).read_text("utf-8").splitlines()
+        assert {line.split("  ", 1)[1] for line in lines} == files - {integrity.SUMS, added, "registered_model_meta"}
+        subprocess.run(["sha256sum", "--check", "--strict", "--quiet", integrity.SUMS], cwd=there, check=True)
+        tags = registered.query("SELECT value FROM model_version_tags WHERE key = 'sha256sums' AND version = 1")
+        assert tags == [(sha256_of(there / integrity.SUMS),)]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("data/model.pt2", lambda path: path.write_bytes(path.read_bytes()[:1000]), "arrived with SHA-256"),
+        (NETWORK, lambda path: path.write_bytes(path.read_bytes() + b"\n"), "arrived with SHA-256"),
+        ("MLmodel", lambda path: path.write_bytes(path.read_bytes() + b"\n"), "arrived with SHA-256"),
+        ("extra_files/model.json", lambda path: path.unlink(), "arrived with SHA-256 of nothing: it is missing"),
+        ("extra_files/json.py", lambda path: path.touch(), "expected none: SHA256SUMS does not list it"),
+        ("SHA256SUMS", lambda path: path.write_bytes(path.read_bytes()[:-1]), "arrived with SHA-256"),
+        ("SHA256SUMS", lambda path: path.unlink(), "arrived with SHA-256 of nothing: it is missing"),
+    ],
+)
+def test_any_file_that_is_another_is_refused_by_pull_and_by_the_page(
+    name: str,
+    damage: Callable[[Path], object],
+    message: str,
+    store: Repository,
+    tmp_path: Path,
+) -> None:
+    damage(champion(store) / name)
+    output = store.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    assert f"error: tiny version 1 (plain): {name} " in output
+    assert message in output
+    assert not (tmp_path / "new").exists()
+    assert f"{name} arrived with" in page(store, tmp_path, code=1)
+
+
+def test_what_is_registered_is_never_run(store: Repository, tmp_path: Path) -> None:
+    """Neither the network's file nor what MLmodel names, though sums and tag fit; --commit and the page refuse it."""
+    marker = tmp_path / "marker"
+    forge(store, marker)
+    picture, path = next((store.path / "results/data").glob("*.png")), f"{ROOT / 'src'}:{champion(store)}"
+    store.run("mnist", "pull", str(tmp_path / "new"), PYTHONPATH=path)
+    said = store.run("mnist", "predict", "--model", str(tmp_path / "new/extra_files"), str(picture), code=1)
+    assert "is the network of these weights" in said
+    said = store.run("mnist", "pull", "--commit", "HEAD", "--model", "plain", str(tmp_path / "other"), code=1)
+    assert "mlp_28.py has md5" in said
+    assert "as dvc.lock of HEAD" in said
+    assert "mnist lineage --version 1" in page(store, tmp_path, code=1, PYTHONPATH=path)
+    assert not marker.exists()
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_commit_is_held_against_dvc_lock_whatever_the_tags_say(store: Repository, tmp_path: Path) -> None:
+    arguments = ("mnist", "pull", "--commit", "HEAD", "--model", "plain")
+    store.run(*arguments, str(tmp_path / "right"))
+    weights = champion(store) / "extra_files/weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    retag(store, integrity.seal(champion(store)))
+    assert "weights.safetensors has md5" in store.run(*arguments, str(tmp_path / "wrong"), code=1)
+    listing = champion(store) / integrity.FILES
+    listing.write_bytes(listing.read_bytes() + b" ")
+    retag(store, integrity.seal(champion(store)))
+    assert "dvc.files.json has md5" in store.run(*arguments, str(tmp_path / "wrong"), code=1)
+
+
+def test_publish_makes_the_files_anew_of_what_has_no_sums_or_another_text_of_its_network(
+    store: Repository, tmp_path: Path
+) -> None:
+    store.query("DELETE FROM model_version_tags WHERE key IN ('sha256sums', 'network_sha256')")
+    assert "`mnist publish` its commit again" in store.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    before = store.published()
+    store.run("mnist", "publish")
+    assert store.published() == before
+    store.run("mnist", "pull", str(tmp_path / "new"))
+    network = store.path / "src/mnist_pipeline/networks/mlp_28.py"
+    given = network.read_bytes()
+    try:
+        network.write_bytes(given + b"# a remark\n")
+        store.run("mnist", "publish", PYTHONPATH="src")
+        store.run("mnist", "pull", str(tmp_path / "newer"))
+        assert (tmp_path / "newer" / NETWORK).read_bytes() == network.read_bytes()
+        assert store.published() == before
+    finally:
+        network.write_bytes(given)
+
+
+SNIPPET = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+
+
+def test_the_readme_s_way_without_mlflow_works_as_it_stands(registered: Repository, tmp_path: Path) -> None:
+    registered.run("mnist", "pull", str(tmp_path / "champion"))
+    show = "\nprint(tuple(probabilities.shape), round(float(probabilities.sum()), 4), 'mlflow' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", SNIPPET + show], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "(1, 10) 1.0 False\n"
+
+
+@pytest.mark.parametrize("variable", [integrity.SIGNING_KEY, integrity.VERIFYING_KEY])
+def test_a_key_without_the_package_says_what_to_install(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    digest = integrity.seal(tmp_path)
+    monkeypatch.setenv(variable, "key")
+    monkeypatch.setitem(sys.modules, "model_signing", None)
+    with pytest.raises(PipelineError, match=rf"^{variable} is set, but .*; install it: .* model-signing==1\.1\.1 "):
+        integrity.seal(tmp_path) if variable == integrity.SIGNING_KEY else integrity.check(tmp_path, digest, "it")
+
+
+@pytest.mark.signing
+def test_a_signature_is_verified_by_the_package_by_pull_and_by_the_page(built: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KEYS, "ours", "theirs"], cwd=tmp_path, check=True)
+    ours, theirs = tmp_path / "ours.pub", tmp_path / "theirs.pub"
+    project = copy(built, tmp_path / "project")
+    verifying = {integrity.VERIFYING_KEY: str(ours)}
+    assert "does not verify" in project.run("mnist", "pull", "unsigned", code=1, **verifying)
+    project.run("mnist", "publish", code=0, **{integrity.SIGNING_KEY: str(tmp_path / "ours")})
+    project.run("mnist", "pull", "signed", code=0, **verifying)
+    project.run(
+        "mlflow", "artifacts", "download", "-u", "models:/tiny@champion", "-d", "downloaded",
+        MLFLOW_TRACKING_URI="sqlite:///.mlflow/mlflow.db",
+    )  # fmt: skip
+    for folder in ("signed", "downloaded"):
+        command = (sys.executable, "-m", "model_signing", "verify", "key", folder, "--signature", f"{folder}/model.sig")
+        project.run(*command, "--public_key", str(ours))
+        project.run(*command, "--public_key", str(theirs), code=1)
+    assert "does not verify" in project.run("mnist", "pull", "new", code=1, **{integrity.VERIFYING_KEY: str(theirs)})
+    assert "Classifier" in page(project, tmp_path, **verifying)
+    forge(project, tmp_path / "marker")
+    assert "model.sig does not verify with" in project.run("mnist", "pull", "new", code=1, **verifying)
+    assert "do not use it" in page(project, tmp_path, code=1, **verifying)
