@@ -16,7 +16,7 @@ import requests
 from PIL import Image, ImageDraw
 
 from benchmarks import report
-from mnist_pipeline.app import hosting
+from mnist_pipeline.app import readers
 from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
 
@@ -55,7 +55,7 @@ together and send their next drawing as soon as they have an answer."""
 
 
 def run() -> str:
-    drawings = [hosting.drawing(points) for points in DIGITS]
+    drawings = [readers.drawing(points) for points in DIGITS]
     with _app() as address:
         first, _ = _ask(address, drawings, 1)
         alone, failed = _ask(address, drawings, ALONE)

@@ -1,4 +1,4 @@
-"""How well real pictures are read: other people's digits, and test digits in photos, through `recognition.read`."""
+"""How well real pictures are read: other people's digits, and test digits in photos, through `reader.read`."""
 
 import io
 
@@ -13,7 +13,7 @@ from mnist_pipeline.core import paths, tables
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.data import dataset
 from mnist_pipeline.data.idx import Bytes
-from mnist_pipeline.pictures import recognition
+from mnist_pipeline.pictures import reader
 from mnist_pipeline.results import leaderboard
 from mnist_pipeline.training import predictor
 from mnist_pipeline.training.predictor import Classifier
@@ -24,7 +24,7 @@ PASTED, SEED = 200, 0
 CONTRAST = 4.5  # what WCAG 2 asks for between text and what is behind it
 SMALLEST, LARGEST = 0.2, 0.7  # of a photo's height
 PAPER, INK = np.array([240.0, 235.0, 220.0]), np.array([30.0, 40.0, 110.0])
-TEXT = """The champion reads picture files as people have them, through `recognition.read`. Other people's handwriting:
+TEXT = """The champion reads picture files as people have them, through `reader.read`. Other people's handwriting:
 all 1,797 digits of scikit-learn's `load_digits` (13 people, UCI's optical recognition data set; 8×8 counts of ink),
 drawn as blue ink on paper, 240×240 pixels. Photos: test digits, chosen at random, drawn in a random dark or light
 colour into scikit-learn's two sample photos (a temple, a flower), enlarged to 1,920 to 3,200 pixels, at a random size
@@ -79,7 +79,7 @@ def _read(classifier: Classifier, picture: Image.Image, kind: str) -> int:
     picture.save(file, kind)
     file.seek(0)
     try:
-        pixels = recognition.read(file, "picture")[1]
+        pixels = reader.read(file, "picture")[1]
     except PipelineError:
         return -1
     with torch.inference_mode():

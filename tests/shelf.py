@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -43,10 +43,10 @@ def entry(number: int, champion: bool = False) -> Version:
 
 
 @contextmanager
-def serve(library: Library) -> Iterator[str]:
+def serve(library: Library, hosts: Sequence[str] = ()) -> Iterator[str]:
     """The address at which the real server answers for this library."""
     with hosting.listen("127.0.0.1", 0) as listener:
-        server = hosting.server(library)
+        server = hosting.Page(library, hosts)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -1,6 +1,9 @@
 """What answers the page: the real server over small models, asked as a browser asks, and wrongly."""
 
+import contextlib
 import io
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,14 +14,15 @@ import requests
 import torch
 from PIL import Image
 
-from mnist_pipeline.app import api, hosting
+from mnist_pipeline.app import api, hosting, readers
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.pictures import recognition
+from mnist_pipeline.pictures import reader
 from mnist_pipeline.training import predictor
+from tests.pictures import bombs
 from tests.shelf import CHAMPION, OTHER, Registry, entry, serve
 
-SEVEN = hosting.drawing([(0.3, 0.2), (0.7, 0.2), (0.45, 0.8)])
+SEVEN = readers.drawing([(0.3, 0.2), (0.7, 0.2), (0.45, 0.8)])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def test_models_are_listed_champion_first(address: str) -> None:
 
 @pytest.mark.parametrize("version", [None, CHAMPION, OTHER])
 def test_an_answer_is_the_classifiers_own(version: int | None, address: str, registry: Registry) -> None:
-    pixels = torch.from_numpy(recognition.read(io.BytesIO(SEVEN), "seven")[1])
+    pixels = torch.from_numpy(reader.read(io.BytesIO(SEVEN), "seven")[1])
     expected = predictor.load(registry.folder / str(version or CHAMPION))(pixels[None, None])[0]
     answer = ask(address, SEVEN, version).json()
     assert answer["probabilities"] == expected.tolist()
@@ -91,6 +95,114 @@ def test_a_body_is_limited_whatever_its_header_says(chunks: int, address: str, m
     assert answer.status_code == 413
     assert answer.json()["detail"] == "expected a picture of at most 2 MB, found a larger one"
     assert ask(address, SEVEN).ok
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8000", "192.168.0.9", ""])
+def test_a_name_that_is_not_the_pages_is_refused(host: str, address: str) -> None:
+    """As when a website makes its own name lead to this machine."""
+    for answer in (
+        requests.get(f"{address}/models", headers={"Host": host}, timeout=30),
+        requests.post(f"{address}/predict", data=SEVEN, headers={"Host": host}, timeout=30),
+    ):
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:8000", "[::1]:8000"])
+def test_the_names_of_this_machine_are_the_pages(host: str, address: str) -> None:
+    assert requests.get(f"{address}/models", headers={"Host": host}, timeout=30).ok
+
+
+def test_further_names_are_allowed_by_name(registry: Registry, tmp_path: Path) -> None:
+    with serve(registry.library(tmp_path), ["box", "*.example.org"]) as address:
+        codes = {
+            host: requests.get(f"{address}/models", headers={"Host": host}, timeout=30).status_code
+            for host in ("box:8000", "a.example.org", "localhost", "example.com")
+        }
+    assert codes == {"box:8000": 200, "a.example.org": 200, "localhost": 200, "example.com": 400}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"},
+    ],
+)
+def test_another_sites_page_gets_nothing_computed(headers: dict[str, str], address: str) -> None:
+    answer = requests.post(f"{address}/predict", data=SEVEN, headers=headers, timeout=30)
+    assert answer.status_code == 403
+    assert f"only a page of {address} may ask this" in answer.json()["detail"]
+    assert requests.post(
+        f"{address}/predict", data=SEVEN, headers={"Origin": address, "Sec-Fetch-Site": "same-origin"}, timeout=30
+    ).ok
+
+
+def _trickle(address: str, head: bytes, seconds: float) -> tuple[bytes, float]:
+    """What a client gets that sends a byte now and then after this, and when the connection ended; at most so late."""
+    host, port = address.removeprefix("http://").split(":")
+    began, answer = time.monotonic(), b""
+    with socket.create_connection((host, int(port))) as client, contextlib.suppress(ConnectionError):
+        client.settimeout(0.1)
+        client.sendall(head)
+        while time.monotonic() - began < seconds:
+            with contextlib.suppress(TimeoutError):
+                received = client.recv(1 << 16)
+                if not received:
+                    break
+                answer += received
+            client.sendall(b"0")
+    return answer, time.monotonic() - began
+
+
+def test_a_body_that_trickles_is_cut(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "SECONDS_TO_SEND", 1)
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n"
+    answer, took = _trickle(address, head, 20)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert answer.endswith(b'{"detail":"expected the whole picture within 1 s"}')
+    assert took < 10
+
+
+@pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: ", b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_a_connection_without_a_request_is_closed(head: bytes, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one on which nothing whole follows the answer."""
+    monkeypatch.setattr(hosting, "SECONDS_TO_ASK", 1)
+    answer, took = _trickle(address, head, 20)
+    assert took < 10
+    assert b"200 OK" in answer if b"models" in head else answer == b""
+
+
+def test_beyond_so_many_connections_a_client_is_sent_away(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "CLIENTS", 4)
+    with serve(registry.library(tmp_path)) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                stack.enter_context(socket.create_connection((host, int(port))))
+            assert requests.get(f"{address}/models", timeout=30).status_code == 503
+        ended = time.monotonic() + 10
+        while not ask(address, SEVEN).ok:
+            assert time.monotonic() < ended
+
+
+def test_what_a_client_sent_that_is_gone_is_not_worked_on(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten pictures that would take a second each, and a client after them that waits."""
+    monkeypatch.setattr(readers, "SECONDS", 1.0)
+    content = bombs.jpeg()
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    host, port = address.removeprefix("http://").split(":")
+    for _ in range(10):
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(head + content)
+    monkeypatch.undo()
+    began = time.monotonic()
+    assert ask(address, SEVEN).ok
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("path", ["", "page.css", "page.js", "icon.svg", "models", "nothing"])

@@ -1,15 +1,37 @@
 """Running the page: the address, what is loaded before the first request, and what is said when it can't start."""
 
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 
 from mnist_pipeline.app import hosting
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry.versions import Version
-from tests.repository import ROOT, Repository
+from tests.pictures import bombs
+from tests.repository import ROOT, Repository, environment
 from tests.shelf import CHAMPION, Registry, entry
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from mnist_pipeline.app import hosting
+from tests.shelf import Registry
+
+host, folder = sys.argv[1], Path(sys.argv[2])
+library = Registry(folder / "registry").library(folder / "kept")
+with hosting.listen(host, 0) as listener:
+    hosting.run(library, listener, hosting.names(host, "box"))
+"""
 
 
 def test_an_address_that_is_taken_is_named() -> None:
@@ -46,6 +68,84 @@ def test_only_the_champion_has_to_be_there(broken: int, tmp_path: Path, capsys: 
     else:
         hosting.warm_up(library)
         assert capsys.readouterr().err == "version 1 is not ready: gone\n"
+
+
+@contextmanager
+def _page(host: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The page as a program of its own, over small models."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, host, str(folder)],
+        env=environment(PYTHONPATH=f"{ROOT / 'src'}:{ROOT}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("slow", ["picture", "body"])
+def test_ctrl_c_ends_the_page_at_once(slow: str, tmp_path: Path) -> None:
+    """Whatever is being decoded, waiting or on its way; without a word, and nothing runs on."""
+    content = bombs.jpeg()
+    with _page("127.0.0.1", tmp_path) as process, ThreadPoolExecutor(8) as clients:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        readers = psutil.Process(process.pid).children()
+        for _ in range(8):
+            body = content if slow == "picture" else _slowly(content)
+            clients.submit(requests.post, f"{address}/predict", body, timeout=30)
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.communicate(timeout=30) == ("", "")
+        assert time.monotonic() - began < 2
+        assert process.returncode == 0
+    assert readers
+    assert psutil.wait_procs(readers, timeout=2)[1] == []
+
+
+def _slowly(content: bytes) -> Iterator[bytes]:
+    for place in range(20):
+        yield content[place : place + 1]
+        time.sleep(0.2)
+
+
+def test_a_page_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    with _page("127.0.0.1", tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        readers = psutil.Process(process.pid).children()
+        process.kill()
+        assert readers
+        assert psutil.wait_procs(readers, timeout=5)[1] == []
+
+
+def test_a_page_for_other_machines_says_so_and_answers_to_the_names_given(tmp_path: Path) -> None:
+    with _page("0.0.0.0", tmp_path) as process:  # noqa: S104
+        assert process.stdout is not None
+        address, said = process.stdout.readline().split()[0], process.stdout.readline()
+        assert said == (
+            "every machine that reaches this one may use it, without a password, by the names "
+            "127.0.0.1, localhost, [::1], 0.0.0.0, box\n"
+        )
+        codes = [
+            requests.get(address, headers={"Host": host}, timeout=30).status_code
+            for host in ("box:8000", "0.0.0.0:8000", "evil.example")
+        ]
+    assert codes == [200, 200, 400]
+
+
+@pytest.mark.parametrize("more", ["box:8000", "http://box", "*box", "a b*", "box,,b/x", "[box"])
+def test_what_is_no_name_of_a_machine_is_refused(more: str) -> None:
+    with pytest.raises(PipelineError, match=r"^--allowed-hosts: expected names without a port, .*; found "):
+        hosting.names("127.0.0.1", more)
+
+
+def test_names_are_told_apart_by_commas() -> None:
+    assert hosting.names("::1", "box, *.example.org,[fd00::1],*") == ["[::1]", "box", "*.example.org", "[fd00::1]", "*"]
 
 
 def test_without_a_registered_model_one_line_says_what_to_do(project: Repository) -> None:

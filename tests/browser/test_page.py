@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Route, expect
 
-from mnist_pipeline.pictures import recognition
+from mnist_pipeline.pictures import reader
 from mnist_pipeline.training import predictor
 from tests import synthetic
 from tests.browser.conftest import Visit
@@ -87,7 +87,7 @@ def test_another_model_gives_its_own_answer(visit: Visit, built: Path) -> None:
 def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, built: Path, tmp_path: Path) -> None:
     file = tmp_path / "digit.png"
     Image.fromarray(synthetic.digits(1, seed=3)[0][0]).save(file)
-    seen = torch.from_numpy(recognition.read(file, "digit")[1])
+    seen = torch.from_numpy(reader.read(file, "digit")[1])
     visit.drop(file.read_bytes(), "digit.png", "image/png")
     assert visit.percents() == _expected(built, "plain", seen)
     visit.stroke(*SEVEN)  # begins a new drawing
@@ -111,6 +111,12 @@ def test_a_large_photo_is_made_smaller_before_it_is_sent(visit: Visit, tmp_path:
     assert len(visit.percents()) == 10
     size = "createImageBitmap(window.sent).then((picture) => [picture.width, picture.height])"
     assert visit.page.evaluate(size) == [420, 560]
+
+
+def test_a_picture_that_only_the_browser_reads_is_sent_as_another(visit: Visit, tmp_path: Path) -> None:
+    Image.fromarray(synthetic.digits(1, seed=3)[0][0]).resize((90, 90)).save(tmp_path / "digit.avif")
+    visit.drop((tmp_path / "digit.avif").read_bytes(), "digit.avif", "image/avif")
+    assert len(visit.percents()) == 10
 
 
 def test_the_button_opens_a_picture(visit: Visit, tmp_path: Path) -> None:

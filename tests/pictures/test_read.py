@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.pictures import recognition
+from mnist_pipeline.pictures import reader
+from tests.pictures import bombs
 
 SEVEN = [(0.3, 0.2), (0.72, 0.2), (0.45, 0.85)]
 PAPER, INK = (235, 228, 210), (30, 40, 90)
@@ -36,7 +37,7 @@ def draw(
 def pixels(picture: Image.Image, kind: str = "PNG", **settings: object) -> npt.NDArray[np.float32]:
     file = io.BytesIO()
     picture.save(file, kind, **settings)
-    return recognition.read(file, "seven")[1]
+    return reader.read(file, "seven")[1]
 
 
 def alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
@@ -126,7 +127,7 @@ def test_the_orientation_that_a_camera_notes_is_followed(orientation: int, plain
     stored.save(file, "PNG", exif=exif)
     with Image.open(file) as opened:
         assert ImageOps.exif_transpose(opened).size == (600, 800)
-    assert np.array_equal(recognition.read(file, "seven")[1], plain)
+    assert np.array_equal(reader.read(file, "seven")[1], plain)
 
 
 def test_sixteen_bits_are_read(plain: npt.NDArray[np.float32]) -> None:
@@ -150,24 +151,20 @@ def bomb(side: int = 10_000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def saved(picture: Image.Image, kind: str) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "not a picture that can be read"),
         (b"some text", "not a picture that can be read"),
-        (saved(draw(), "JPEG")[:2000], "not a picture that can be read"),
-        (saved(draw(), "PNG")[:300], "not a picture that can be read"),
-        (saved(Image.new("RGB", (200, 200), PAPER), "PNG"), "nothing in it looks like a digit"),
-        (saved(Image.new("RGBA", (200, 200), (0, 0, 0, 0)), "PNG"), "nothing in it looks like a digit"),
-        (saved(Image.new("L", (1, 1)), "PNG"), "nothing in it looks like a digit"),
+        (bombs.saved(draw(), "JPEG")[:2000], "not a picture that can be read"),
+        (bombs.saved(draw(), "PNG")[:300], "not a picture that can be read"),
+        (bombs.saved(Image.new("RGB", (200, 200), PAPER), "PNG"), "nothing in it looks like a digit"),
+        (bombs.saved(Image.new("RGBA", (200, 200), (0, 0, 0, 0)), "PNG"), "nothing in it looks like a digit"),
+        (bombs.saved(Image.new("L", (1, 1)), "PNG"), "nothing in it looks like a digit"),
         (bomb(), "10000×10000 pixels, 100 million; at most 64 million"),
         (bomb(60_000), "at most 64 million pixels are read"),
+        (bombs.tiff(), "32768×32768 pixels, 1074 million; at most 64 million"),
+        (bombs.bmp((1 << 31) - 1, 1), "at most 64 million pixels are read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture that can be read"),
     ],
     ids=[
@@ -180,6 +177,8 @@ def saved(picture: Image.Image, kind: str) -> bytes:
         "one pixel",
         "bomb",
         "beyond Pillow",
+        "tile",
+        "BMP",
         "a program",
     ],
 )
@@ -188,7 +187,7 @@ def test_what_shows_no_digit_is_refused_in_one_line(content: bytes, reason: str,
     path.write_bytes(content)
     for source in (path, io.BytesIO(content)):
         with pytest.raises(PipelineError) as refused:
-            recognition.read(source, "that file")
+            reader.read(source, "that file")
         assert str(refused.value).startswith("that file: ")
         assert reason in str(refused.value)
         assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
 """The page to draw digits on, answered by the registered models.
 
-Stands on core, training, registry and pictures.
+Stands on core, data, training, registry and pictures.
 """

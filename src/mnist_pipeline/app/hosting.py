@@ -1,20 +1,29 @@
 """Run the page on this machine until Ctrl-C."""
 
+import asyncio
 import contextlib
-import io
+import ipaddress
+import re
 import socket
 import sys
+from collections.abc import Sequence
 
+import numpy as np
 import uvicorn
-from PIL import Image, ImageDraw
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mnist_pipeline.app import api
 from mnist_pipeline.app.library import Library
+from mnist_pipeline.app.readers import Readers
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.processors import cores
+from mnist_pipeline.data import idx
 from mnist_pipeline.pictures import recognition
 
 READY_AT_ONCE = 10
-SECONDS_TO_FINISH = 3
+CLIENTS = 500  # connections at once, idle ones too: a browser keeps up to six
+SECONDS_TO_ASK = 5  # between two requests too
+SECONDS_TO_FINISH = 1
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -32,26 +41,76 @@ def listen(host: str, port: int) -> socket.socket:
         raise PipelineError(f"{host}:{port}: {error.strerror}; choose another address with --host and --port") from None
 
 
-def run(library: Library, listener: socket.socket) -> None:
+def names(host: str, more: str) -> list[str]:
+    """What the page is called, from `--host` and from `--allowed-hosts`, separated by commas.
+
+    Raises PipelineError for what is neither a name, an address, `*.` before a name, nor `*`.
+    """
+    found = [f"[{host}]" if ":" in host else host, *filter(None, more.replace(" ", "").split(","))]
+    for one in found:
+        if not re.fullmatch(r"\*|(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\]", one):
+            raise PipelineError(f"--allowed-hosts: expected names without a port, as box or *.example.org; found {one}")
+    return found
+
+
+def run(library: Library, listener: socket.socket, hosts: list[str]) -> None:
     """Serve the page until Ctrl-C. Raises PipelineError when the first model can't be fetched or is damaged."""
+    page = Page(library, hosts)
     warm_up(library)
+    page.readers.wait()
     host, port = listener.getsockname()[:2]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True)
+    if not ipaddress.ip_address(host).is_loopback:
+        names = ", ".join([*api.HOSTS, *hosts])
+        print(f"every machine that reaches this one may use it, without a password, by the names {names}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
-        server(library).run(sockets=[listener])
+        page.run(sockets=[listener])
 
 
-def server(library: Library) -> uvicorn.Server:
+class Page(uvicorn.Server):
     """What answers, not yet running; every answer, also an error's, forbids the page to load from elsewhere."""
-    config = uvicorn.Config(
-        api.application(library),
-        headers=list(HEADERS.items()),
-        lifespan="off",
-        ws="none",
-        log_level="warning",
-        timeout_graceful_shutdown=SECONDS_TO_FINISH,
-    )
-    return uvicorn.Server(config)
+
+    def __init__(self, library: Library, hosts: Sequence[str] = ()) -> None:
+        self.readers = Readers(cores())
+        config = uvicorn.Config(
+            api.application(library, self.readers, hosts),
+            headers=list(HEADERS.items()),
+            http=Protocol,
+            lifespan="off",
+            limit_concurrency=CLIENTS,
+            log_level="error",
+            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+            timeout_keep_alive=SECONDS_TO_ASK,
+            ws="none",
+        )
+        super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """At once: no picture is worth waiting for."""
+        self.readers.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+class Protocol(H11Protocol):
+    """A connection that is closed when no whole head of a request comes in time: uvicorn waits for one without end."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_another(self.cycle)
+
+    def on_response_complete(self) -> None:
+        answered = self.cycle
+        super().on_response_complete()
+        self._expect_another(answered)
+
+    def _expect_another(self, last: RequestResponseCycle | None) -> None:
+        self.loop.call_later(SECONDS_TO_ASK, self._close_after, last)
+
+    def _close_after(self, last: RequestResponseCycle | None) -> None:
+        if self.cycle is last:
+            self.transport.close()
 
 
 def warm_up(library: Library) -> None:
@@ -60,19 +119,10 @@ def warm_up(library: Library) -> None:
     The very first has to work, unless it needs other code than is here. Another that does not work is named here, and
     again with the reason when it is chosen.
     """
-    stroke = drawing([(0.5, 0.2), (0.5, 0.8)])
     for place, number in enumerate(list(library.versions)[:READY_AT_ONCE]):
         try:
-            recognition.recognise(library.classifier(number), io.BytesIO(stroke), "stroke")
+            recognition.probabilities(library.classifier(number), np.zeros((idx.SIZE, idx.SIZE), np.float32))
         except PipelineError as error:
             if place == 0 and number not in library.unavailable:
                 raise
             print(f"version {number} is not ready: {error}", file=sys.stderr, flush=True)
-
-
-def drawing(points: list[tuple[float, float]]) -> bytes:
-    """A PNG as the page sends it: a white line through these points, from 0 to 1, on black."""
-    picture, file = Image.new("RGB", (168, 168)), io.BytesIO()
-    ImageDraw.Draw(picture).line([(x * 168, y * 168) for x, y in points], fill="white", width=13, joint="curve")
-    picture.save(file, "PNG")
-    return file.getvalue()

@@ -1,7 +1,6 @@
 """Those of `mnist`'s commands that recognise digits: in files, and on a page to draw on."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,11 +44,11 @@ def predict(
 def page(
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
+    allowed_hosts: Annotated[str, typer.Option(help="More names of this machine, box,*.example.org; * for any.")] = "",
 ) -> None:
     """Serve a page on which to draw digits and see what the registered models make of them."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads take three times as long for a small picture
     from mnist_pipeline.app import hosting, library
     from mnist_pipeline.core import params
 
     listener = hosting.listen(host, port)
-    hosting.run(library.registered(params.load().data.name), listener)
+    hosting.run(library.registered(params.load().data.name), listener, hosting.names(host, allowed_hosts))

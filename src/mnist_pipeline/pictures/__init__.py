@@ -1,5 +1,5 @@
 """From a photo to 28×28 pixels, and what a model says of them.
 
-Each module uses those before it: decoder, regions, search, normalisation, recognition, explanation; `measures` is
-shared. Stands on core, data, training and results.
+Each module uses those before it: decoder, regions, search, normalisation, reader, recognition, explanation; `measures`
+is shared. Stands on core, data, training and results.
 """

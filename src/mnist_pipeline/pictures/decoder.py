@@ -1,12 +1,11 @@
 """Decoder of picture files: photos, scans, screenshots and drawings in any common format, to upright RGB."""
 
-import threading
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from mnist_pipeline.core.errors import PipelineError
 
@@ -16,19 +15,19 @@ TOO_LARGE = f"at most {MOST_PIXELS / 1e6:.0f} million pixels are read: make it s
 UNREADABLE = "not a picture that can be read"
 KEPT = 2048  # the longer side of what is worked on
 INK_ON_NOTHING = 64  # of 255 shades: if what is opaque differs by less, it is ink, and what is transparent the paper
-_ONE_AT_A_TIME = threading.Lock()  # large pictures fill the memory, and a filter for warnings holds for all threads
 
 
-def decode(source: Path | BinaryIO, name: str) -> Image.Image:
+def decode(source: Path | BinaryIO, name: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """The first frame of a picture file as RGB, upright, with a longer side of at most 2048 pixels.
 
-    Raises PipelineError, with one line that begins with `name`, for whatever is no picture, is damaged or too large.
+    Not for several threads at once: a filter for warnings holds for all of them. Raises PipelineError, with one line
+    that begins with `name`, for whatever is no picture in one of these formats, is damaged or too large.
     """
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sizes, which are checked here, and about tags that nothing here reads
         try:
-            with Image.open(source, formats=FORMATS) as picture:
-                width, height = picture.size
+            with Image.open(source, formats=formats) as picture:
+                width, height = _allocated(picture)
                 if width * height <= MOST_PIXELS:
                     picture.draft(None, (KEPT, KEPT))
                     picture.load()
@@ -39,11 +38,22 @@ def decode(source: Path | BinaryIO, name: str) -> Image.Image:
         except Image.DecompressionBombError:  # Pillow's own limit is higher, and comes before the size is known
             refused = TOO_LARGE
         except UnidentifiedImageError:
-            refused = f"{UNREADABLE}; expected {', '.join(FORMATS)}"
+            refused = f"{UNREADABLE}; expected {', '.join(formats)}"
+        except MemoryError:
+            refused = "takes more memory than there is for it: make it smaller"
         except Exception as error:  # decoders raise whatever the bytes make them raise
             cause = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
             refused = f"{UNREADABLE}: {cause}"
     raise PipelineError(f"{name}: {refused}")
+
+
+def _allocated(picture: Image.Image) -> tuple[int, int]:
+    """Width and height for which there has to be memory: a TIFF may declare tiles that are larger than the picture."""
+    width, height = picture.size
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        width = max(width, int(picture.tag_v2.get(TiffImagePlugin.TILEWIDTH, 0)))
+        height = max(height, int(picture.tag_v2.get(TiffImagePlugin.TILELENGTH, 0)))
+    return width, height
 
 
 def reduced(picture: Image.Image, side: int) -> Image.Image:

@@ -1,21 +1,18 @@
-"""Recognition of the digits in picture files and folders: decode, search, normalise, classify."""
+"""Recognition of the digits in picture files and folders: read and classify."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
 import torch
 from PIL import Image
 
 from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.data import idx
-from mnist_pipeline.pictures import decoder, normalisation, search
+from mnist_pipeline.pictures import decoder, reader
 from mnist_pipeline.pictures.normalisation import Pixels
 from mnist_pipeline.training.predictor import Classifier
 
-SEARCHED, SHOWN = 320, 512  # longer sides: as searched for a digit, as shown to people
+SHOWN = 512  # the longer side, as shown to people
 
 
 @dataclass(frozen=True)
@@ -37,30 +34,17 @@ class Recognition:
         return self.probabilities.index(max(self.probabilities))
 
 
-def read(source: Path | BinaryIO, name: str) -> tuple[Image.Image, Pixels]:
-    """A picture file as upright RGB, and what a network sees in it: float32 (28, 28), 0 background to 255 ink.
-
-    Size, colours and polarity do not matter. A picture of 28×28 pixels is taken for one in MNIST's format and keeps
-    them, but for its polarity. Raises PipelineError, with one line that begins with `name`, for whatever is no picture,
-    is damaged or too large, or shows no digit.
-    """
-    picture = decoder.decode(source, name)
-    if picture.size == (idx.SIZE, idx.SIZE):
-        pixels = normalisation.light_on_dark(picture)
-    else:
-        digit = search.find(np.asarray(decoder.reduced(picture, SEARCHED), dtype=np.float64))
-        pixels = None if digit is None else normalisation.normalise(picture, digit)
-    if pixels is None:
-        raise PipelineError(f"{name}: nothing in it looks like a digit; expected one, drawn in one colour on another")
-    return picture, pixels
-
-
 @torch.inference_mode()
-def recognise(classifier: Classifier, source: Path | BinaryIO, name: str) -> Recognition:
-    """Read a picture file and classify it. Raises PipelineError as `read` does."""
-    picture, pixels = read(source, name)
-    probabilities: list[float] = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
-    return Recognition(name, decoder.reduced(picture, SHOWN), pixels, probabilities)
+def probabilities(classifier: Classifier, pixels: Pixels) -> list[float]:
+    """Of the ten digits, for what `reader.read` gives."""
+    found: list[float] = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
+    return found
+
+
+def recognise(classifier: Classifier, path: Path) -> Recognition:
+    """Read a picture file and classify it. Raises PipelineError as `reader.read` does."""
+    picture, pixels = reader.read(path, str(path))
+    return Recognition(str(path), decoder.reduced(picture, SHOWN), pixels, probabilities(classifier, pixels))
 
 
 def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Recognition], list[str]]:
@@ -72,7 +56,7 @@ def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Reco
             refused.append(f"{place}: no pictures in this folder; expected files like digit.png or photo.jpg")
         for path in files:
             try:
-                recognised.append(recognise(classifier, path, str(path)))
+                recognised.append(recognise(classifier, path))
             except PipelineError as error:
                 refused.append(str(error))
     return recognised, refused

@@ -4,6 +4,8 @@ const SIZE = 560, WIDTH = 44, STEP = 14; // of the board, in its own pixels
 const SENT = 168; // pixels: six for each that the network sees; more would only cost time
 const LARGEST = 20_000_000; // bytes
 const PHOTO = 560; // pixels: the longer side of a photo as it is sent; in whole it would take three times as long
+const KINDS = ["png", "jpeg", "webp", "bmp", "gif"].map((kind) => `image/${kind}`); // that the server reads
+const BUSY = "The server has too many clients. Try again.";
 const SILENT = "No answer from the server. Is mnist app still running?";
 const $ = (id) => document.getElementById(id);
 const board = $("board"), pen = $("pen"), ink = board.getContext("2d", { willReadFrequently: true });
@@ -158,15 +160,15 @@ async function open(file) {
   try {
     const body = new Blob([await file.arrayBuffer()], { type: file.type }); // the file may change or go away later
     const bitmap = await createImageBitmap(body).catch(() => null);
-    put({ kind: "picture", name: file.name, body: await reduced(bitmap) ?? body, bitmap });
+    put({ kind: "picture", name: file.name, body: await reduced(bitmap, file.type) ?? body, bitmap });
   } catch {
     complain(`${file.name}: can't be read; is it a folder?`);
   }
 }
 
-function reduced(bitmap) { // a large picture, upright, as a smaller PNG; null for others, which are sent as they are
-  const scale = PHOTO / Math.max(bitmap?.width ?? 0, bitmap?.height ?? 0);
-  if (scale >= 1) return null;
+function reduced(bitmap, kind) { // one that is large or of another kind as a PNG, upright; null: sent as it is
+  const scale = Math.min(1, PHOTO / Math.max(bitmap?.width ?? 0, bitmap?.height ?? 0));
+  if (!bitmap || (scale === 1 && KINDS.includes(kind))) return null;
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: bitmap.width * scale, height: bitmap.height * scale });
   const context = canvas.getContext("2d");
@@ -245,7 +247,7 @@ async function request() {
   const version = $("model").value; // none as long as the list has not come; the server then takes the champion
   try {
     const response = await fetch(version ? `predict?version=${version}` : "predict", { method: "POST", body });
-    const content = await response.json();
+    const content = await response.json().catch(() => ({ detail: BUSY }));
     return response.ok ? { found: content } : { reason: content.detail };
   } catch {
     return { reason: SILENT };
