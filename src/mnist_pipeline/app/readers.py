@@ -15,7 +15,6 @@ import subprocess
 import sys
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from threading import Lock
 
 import numpy as np
 import psutil
@@ -37,7 +36,7 @@ class Reader:
     """A process that reads one picture after the other; a new one takes its place when it is killed or ends."""
 
     def __init__(self) -> None:
-        self._replacing, self._closed = Lock(), False
+        self._closed = False
         self._start()
 
     def _start(self) -> None:
@@ -80,17 +79,16 @@ class Reader:
         return np.frombuffer(bytearray(answer[1:]), np.float32).reshape(idx.SIZE, idx.SIZE)
 
     def close(self) -> None:
-        """End the process, whatever it does; nothing takes its place."""
-        with self._replacing:
-            self._closed = True
-            self._end()
+        """End the process, whatever it does; nothing takes its place. Any thread may call it."""
+        self._closed = True
+        self._end()
 
     def _replace(self) -> None:
-        with self._replacing:
+        self._end()
+        self._connection.close()
+        self._start()
+        if self._closed:
             self._end()
-            if not self._closed:
-                self._connection.close()
-                self._start()
 
     def _end(self) -> None:
         self._process.kill()
