@@ -62,7 +62,8 @@ def run(library: Library, listener: socket.socket, hosts: list[str]) -> None:
     print(f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", flush=True)
     if not ipaddress.ip_address(host).is_loopback:
         names = ", ".join([*api.HOSTS, *hosts])
-        print(f"every machine that reaches this one may use it, without a password, by the names {names}", flush=True)
+        print(f"every machine that reaches this one may use it, without a password, as {names}", flush=True)
+        print("under other names it answers nobody: --allowed-hosts adds them", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         page.run(sockets=[listener])
 
