@@ -2,13 +2,14 @@
 
 import errno
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ NAMES = sorted(synthetic.FILES.values())
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,nowhere.example")
 
 
 @pytest.fixture
@@ -34,6 +35,14 @@ def deaf() -> Iterator[socket.socket]:
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
         yield port
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a server on this machine shows, and what is trusted here."""
+    path = servers.write_certificate(tmp_path / "certificate.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    return path
 
 
 def address(port: socket.socket) -> str:
@@ -163,6 +172,68 @@ def test_an_answer_that_is_no_file_is_given_up(
     assert_complete(tmp_path, published)
 
 
+def make_sparse(path: Path) -> None:
+    with path.open("wb") as stream:
+        stream.truncate(16 << 30)
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_an_https_source_never_leads_to_http(
+    hops: int, certificate: Path, settings: Params, published: Path, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        way = [stack.enter_context(servers.serve(published, servers.sends_it))]
+        for _ in range(hops):
+            way.append(stack.enter_context(servers.serve(published, servers.redirects_to(way[-1]), certificate)))
+        with pytest.raises(PipelineError) as raised:
+            sources.download(asking(settings, way[-1]), tmp_path / "raw")
+    name, reason = settings.data.files.training_images.file, str(raised.value).splitlines()[1]
+    expected = "expected a redirect to an https:// address, found one to"
+    assert reason == f"  {way[-1]}: {way[1]}/{name}: {expected} {way[0]}/{name}"
+    assert list((tmp_path / "raw").iterdir()) == []
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_redirect_to_https_is_followed(
+    secure: bool, certificate: Path, settings: Params, published: Path, tmp_path: Path
+) -> None:
+    with (
+        servers.serve(published, servers.sends_it, certificate) as good,
+        servers.serve(published, servers.redirects_to(good), certificate if secure else None) as first,
+    ):
+        sources.download(asking(settings, first), tmp_path / "raw")
+    assert_complete(tmp_path / "raw", published)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_sparse, "size: expected at most "),
+        (lambda path: path.symlink_to("/dev/zero"), "expected a file, found a folder, pipe or device (crw-rw-rw-)"),
+        (os.mkfifo, "expected a file, found a folder, pipe or device (prw-"),
+        (Path.mkdir, "expected a file, found a folder, pipe or device (drwx"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    ],
+    ids=["16 GiB", "endless", "pipe", "folder", "loop"],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_no_file_of_the_data_in_a_folder_is_given_up_in_time(
+    make: Callable[[Path], None], reason: str, known: bool, settings: Params, tmp_path: Path
+) -> None:
+    files = settings.data.files.model_dump() if known else {r: {"file": name} for r, name in synthetic.FILES.items()}
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    make(bad / settings.data.files.training_images.file)
+    given = {"files": files, "sources": [str(bad), bad.as_uri()]}
+    began = time.monotonic()
+    with pytest.raises(PipelineError) as raised:
+        sources.download(Data.model_validate(settings.data.model_dump() | given), tmp_path / "raw")
+    assert time.monotonic() - began < 10
+    assert [line.partition(": ")[0].strip() for line in str(raised.value).splitlines()[1:3]] == given["sources"]
+    assert all(reason in line for line in str(raised.value).splitlines()[1:3])
+    assert list((tmp_path / "raw").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made_is_named(settings: Params, tmp_path: Path) -> None:
     (tmp_path / "raw").touch()
     with pytest.raises(PipelineError, match=f"^{tmp_path / 'raw'}: can't be made, but the data is to be put there: "):
@@ -208,12 +279,12 @@ def test_a_full_disk_is_no_fault_of_a_source(
 ) -> None:
     asked = []
 
-    def copy(source: Path, target: str) -> None:
-        asked.append(source)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, target)
+    def fill(place: Path, *_: object) -> None:
+        asked.append(place)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(shutil, "copyfile", copy)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(transfer, "fetch", fill)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path / 'raw'}/"):
         sources.download(asking(settings, str(published), str(published)), tmp_path / "raw")
     assert len(asked) == 1
 

@@ -2,11 +2,18 @@
 
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+from cryptography import x509  # MLflow needs it
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.faults.mutations import PAGE
 
@@ -45,9 +52,25 @@ class Connection:
 Answer = Callable[[Connection], None]
 
 
+def write_certificate(path: Path) -> Path:
+    """A key and its own certificate for 127.0.0.1, of today."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    day = timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(private + certificate.public_bytes(encoding))
+    return path
+
+
 @contextmanager
-def serve(folder: Path, answer: Answer) -> Iterator[str]:
-    """The address of a server that answers each request for a file of the folder in this way."""
+def serve(folder: Path, answer: Answer, certificate: Path | None = None) -> Iterator[str]:
+    """The address of a server that answers each request for a file of the folder in this way, by https with one."""
     over = threading.Event()
 
     class Handler(BaseRequestHandler):
@@ -59,7 +82,11 @@ def serve(folder: Path, answer: Answer) -> Iterator[str]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        address = f"http://127.0.0.1:{server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        address = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield address
@@ -94,6 +121,16 @@ def redirects_to_itself(to: Connection) -> None:
 
 def redirects_on_and_on(to: Connection) -> None:
     to.head(0, "301 Moved Permanently", Location=f"{to.address}/x{to.name}")
+
+
+def redirects_to(place: str) -> Answer:
+    """To the file of the same name there."""
+    return lambda to: to.head(0, "302 Found", Location=f"{place}/{to.name}")
+
+
+def sends_it(to: Connection) -> None:
+    to.head(len(to.content))
+    to.send(to.content)
 
 
 def redirects_to_a_file(to: Connection) -> None:

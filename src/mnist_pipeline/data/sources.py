@@ -3,7 +3,6 @@
 A source is an `https://`, `http://` or `file://` address of a folder, or a path relative to the repository.
 """
 
-import shutil
 from pathlib import Path
 from socket import gaierror
 from urllib.parse import urlsplit
@@ -75,17 +74,16 @@ def fetch(data: Data, source: str, file: DataFile, folder: Path) -> None:
     target = folder / file.file
     if file.sha256 and target.exists() and sha256_of(target) == file.sha256:
         return
+    most = file.bytes or LARGEST_OVERHEAD + BYTES_AN_IMAGE * max(data.training, data.test)
     try:
+        local = Path(url2pathname(urlsplit(source).path) if source.startswith("file://") else source)
+        place = f"{source.rstrip('/')}/{file.file}" if source.startswith(WEB) else local / file.file
         with whole(target) as part:
-            if source.startswith(WEB):
-                most = file.bytes or LARGEST_OVERHEAD + BYTES_AN_IMAGE * max(data.training, data.test)
-                transfer.fetch(f"{source.rstrip('/')}/{file.file}", part, most)
-            else:
-                path = url2pathname(urlsplit(source).path) if source.startswith("file://") else source
-                shutil.copyfile(Path(path) / file.file, part)
+            transfer.fetch(place, part, most)
             _check(file, part)
     except (OSError, ValueError, HTTPError) as error:
         if isinstance(error, OSError) and error.errno in DISK:
+            error.filename = error.filename or str(target)
             raise  # no other source would help
         if isinstance(error, UNREACHABLE):
             raise UnreachableError(f"can't be reached: {_root_cause(error)}") from error

@@ -1,12 +1,13 @@
-"""One file over HTTP, bounded: whatever a server does, asking it ends in time, and it can't fill the disk."""
+"""One file of a source, bounded: whatever a server or a disk does, asking it ends in time and can't fill ours."""
 
 import socket
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from tqdm import tqdm
@@ -21,16 +22,17 @@ CHUNK = 1 << 14
 PLAIN = {"Accept-Encoding": "identity"}
 
 
-def fetch(url: str, target: Path, most: int) -> None:
-    """Write what an address serves to `target`, at most so many bytes, as they are sent: nothing is decompressed.
+def fetch(place: str | Path, target: Path, most: int) -> None:
+    """Write what a web address or a file holds to `target`, at most so many bytes, as they are, never decompressed.
 
-    Raises OSError or urllib3's HTTPError when the server can't be reached, answers with an error or is too slow,
-    PipelineError when it sends more; `target` may then hold a part.
+    Raises OSError or urllib3's HTTPError when a place can't be reached or read, answers with an error or is too slow,
+    PipelineError when it is no regular file, holds more, or leads from https to http; `target` may then hold a part.
     """
-    reached = background.start(lambda: _reach(url))
-    _await(reached, lambda: CONNECT_SECONDS, "no answer")
+    if isinstance(place, str):
+        reached = background.start(lambda: _reach(place))
+        _await(reached, lambda: CONNECT_SECONDS, "no answer")
     with target.open("wb") as sink:  # once closed, it ends a thread that is still writing
-        received = background.start(lambda: _receive(url, sink, most))
+        received = background.start(lambda: _receive(place, sink, most))
         slow = f"too slow: expected an answer in {READ_SECONDS:g} s, then {SLOWEST} bytes a second"
         _await(received, lambda: READ_SECONDS + sink.tell() / SLOWEST, slow)
 
@@ -53,15 +55,37 @@ def _reach(url: str) -> None:
         socket.create_connection((str(parts.hostname), port), timeout=CONNECT_SECONDS).close()
 
 
-def _receive(url: str, sink: IO[bytes], most: int) -> None:
+def _receive(place: str | Path, sink: IO[bytes], most: int) -> None:
+    for piece in _of_server(place) if isinstance(place, str) else _of_disk(place):
+        if sink.tell() + len(piece) > most:
+            raise PipelineError(f"size: expected at most {most} bytes, found more")
+        sink.write(piece)
+
+
+def _of_server(url: str) -> Iterator[bytes]:
+    timeout, hooks = (CONNECT_SECONDS, READ_SECONDS), {"response": _check_redirect}
     with (
-        requests.get(url, headers=PLAIN, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer,
+        requests.get(url, headers=PLAIN, stream=True, timeout=timeout, hooks=hooks) as answer,
         tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, leave=False, disable=None) as bar,  # on a terminal
     ):
         answer.raise_for_status()
         bar.total = answer.raw.length_remaining
         for piece in answer.raw.stream(CHUNK, decode_content=False):
-            if sink.tell() + len(piece) > most:
-                raise PipelineError(f"size: expected at most {most} bytes, found more")
-            sink.write(piece)
+            yield piece
             bar.update(len(piece))
+
+
+def _check_redirect(answer: requests.Response, **_: object) -> None:
+    """Sees each answer before a redirect is followed. Raises PipelineError when that would lead away from https."""
+    target = urljoin(answer.url, answer.headers.get("Location", ""))
+    if answer.is_redirect and urlsplit(answer.url).scheme == "https" != urlsplit(target).scheme:
+        answer.close()
+        raise PipelineError(f"{answer.url}: expected a redirect to an https:// address, found one to {target}")
+
+
+def _of_disk(path: Path) -> Iterator[bytes]:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):  # to open a pipe may take for ever
+        raise PipelineError(f"{path}: expected a file, found a folder, pipe or device ({stat.filemode(mode)})")
+    with path.open("rb") as stream:
+        yield from iter(lambda: stream.read(CHUNK), b"")
