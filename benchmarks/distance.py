@@ -73,7 +73,12 @@ def _bare(recipe: Recipe, images: Images) -> float:
     started, batches = _start(recipe), _prepared(recipe, images)
     began = time.perf_counter()
     for pixels, labels in islice(cycle(batches), BATCHES):
-        _step(started, pixels, labels)
+        if recipe.augmentation is not None:
+            pixels = dataset.scale(random_affine(pixels, recipe.augmentation), recipe.scaling)
+        started.optimizer.zero_grad()
+        logits = started.network(pixels)
+        functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing).backward()
+        started.optimizer.step()
     return time.perf_counter() - began
 
 
@@ -84,16 +89,6 @@ def _prepared(recipe: Recipe, images: Images) -> list[tuple[Tensor, Tensor]]:
     if recipe.augmentation is not None:
         return chosen
     return [(dataset.scale(pixels, recipe.scaling), labels) for pixels, labels in chosen]
-
-
-def _step(started: Training, pixels: Tensor, labels: Tensor) -> None:
-    recipe = started.recipe
-    if recipe.augmentation is not None:
-        pixels = dataset.scale(random_affine(pixels, recipe.augmentation), recipe.scaling)
-    started.optimizer.zero_grad()
-    logits = started.network(pixels)
-    functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing).backward()
-    started.optimizer.step()
 
 
 def _arithmetic(recipe: Recipe, images: Images) -> int:

@@ -3,11 +3,11 @@
 import gzip
 import itertools
 import os
+import re
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from statistics import median
@@ -90,28 +90,16 @@ def _write_params(source: Path, folder: Path, count: int) -> None:
 
 def _measure(command: list[str], folder: str) -> tuple[float, int]:
     """Seconds of a process and the most anonymous memory that it held, in bytes."""
-    environment = os.environ | {"DVC_ROOT": folder}
     os.sync()  # or a stage pays for what the one before it left to be written
-    began = time.perf_counter()
-    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE) as process:
-        peak: list[int] = [0]
-        watcher = threading.Thread(target=_watch, args=(process, peak))
-        watcher.start()
-        _, said = process.communicate()
+    began, peak, said = time.perf_counter(), 0, Path(folder) / "said.txt"
+    environment = os.environ | {"DVC_ROOT": folder}
+    with said.open("wb") as errors, subprocess.Popen(command, cwd=folder, env=environment, stderr=errors) as process:
+        status = Path(f"/proc/{process.pid}/status")  # there until `poll` has seen the end
+        while process.poll() is None:
+            anonymous = re.search(r"RssAnon:\s+(\d+)", status.read_text(encoding="ascii"))
+            peak = max(peak, 1024 * int(anonymous[1]) if anonymous else 0)
+            time.sleep(0.02)
         seconds = time.perf_counter() - began
-        watcher.join()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {said.decode()}")
-    return seconds, peak[0]
-
-
-def _watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        try:
-            lines = status.read_text(encoding="ascii").splitlines()
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        anonymous = next((line.split()[1] for line in lines if line.startswith("RssAnon")), "0")
-        peak[0] = max(peak[0], int(anonymous) * 1024)
-        time.sleep(0.02)
+        raise RuntimeError(f"{' '.join(command)}: {said.read_text()}")
+    return seconds, peak

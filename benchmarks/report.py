@@ -23,18 +23,12 @@ def verdict(name: str, value: float, *, at_least: float | None = None, at_most: 
 
 def write(titles: list[str], title: str, text: str, seconds: float) -> None:
     """Put one section into the file, in the order of `titles`; the others stay, and so do notes below its last line."""
-    sections = _sections()
+    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
+    sections = dict(part.split("\n", 1) for part in parts)
     notes = sections.get(title, "").partition("\nMeasured in ")[2].partition("\n\n")[2]
     sections[title] = f"{text}\n\n{_origin(seconds)}\n\n{notes}"
     body = "".join(f"\n## {name}\n\n{sections[name].strip()}\n" for name in titles if name in sections)
     RESULTS.write_text(f"{INTRODUCTION}{body}", encoding="utf-8")
-
-
-def _sections() -> dict[str, str]:
-    if not RESULTS.exists():
-        return {}
-    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:]
-    return dict(part.split("\n", 1) for part in parts)
 
 
 def _origin(seconds: float) -> str:

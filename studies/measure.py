@@ -5,8 +5,9 @@ and the stage that makes the study's table depends on that file.
 """
 
 import sys
-import time
+from functools import partial
 from pathlib import Path
+from timeit import repeat
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "stages"))
@@ -18,7 +19,6 @@ from mnist_pipeline.commits import git
 from mnist_pipeline.core import params, paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, sha256_of, write_json
-from mnist_pipeline.core.params import Params
 from mnist_pipeline.data import dataset
 from mnist_pipeline.training import checkpoints, evaluation
 
@@ -26,20 +26,19 @@ MEASURED = Path("measured.json")
 ROUNDS = 3
 
 
-def measure(settings: Params) -> None:
+def main() -> None:
     """Bring measured.json up to date: models whose weights have not changed since they were measured keep their entry.
 
     Raises PipelineError when the code has changes that no commit names, or when a model was not trained here.
     """
-    measured = read_json(MEASURED)["models"]
+    settings, measured = params.load(), read_json(MEASURED)["models"]
     stale = [model for model in settings.models if measured.get(model, {}).get("weights_sha256") != _weights(model)]
     if not stale:
         return
     if git.ask("status", "--porcelain", "--", "../../src", "../../stages", "../*.py", str(paths.PARAMS)):
         raise PipelineError("src, stages, studies or params.yaml have changes: commit them; the table names the commit")
     runtime.configure(settings.runtime)
-    now = {model: _measure(model) for model in stale}
-    models = {model: now.get(model) or measured[model] for model in settings.models}
+    models = {model: _measure(model) if model in stale else measured[model] for model in settings.models}
     write_json(MEASURED, {"models": models})
 
 
@@ -57,22 +56,14 @@ def _measure(model: str) -> dict[str, Any]:
         )
     network, manifest = checkpoints.load(paths.model(model))
     test = dataset.test_set()
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        evaluation.predict(network, test, test.all(), manifest.recipe.scaling)
-        seconds.append(time.perf_counter() - began)
+    call = partial(evaluation.predict, network, test, test.all(), manifest.recipe.scaling)
     return {
         "weights_sha256": weights,
         "training_seconds": round(trained["training_seconds"], 3),
-        "test_seconds": round(min(seconds), 4),
+        "test_seconds": round(min(repeat(call, number=1, repeat=ROUNDS)), 4),
         "commit": git.ask("rev-parse", "HEAD"),
         "machine": machine.describe(),
     }
-
-
-def main() -> None:
-    measure(params.load())
 
 
 if __name__ == "__main__":

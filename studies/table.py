@@ -18,15 +18,14 @@ TABLE, EPOCHS = Path("results/table"), Path("results/epochs.csv")
 
 def table(models: list[str]) -> pd.DataFrame:
     """A row a model: reported accuracy, ours with interval, whether ours reaches it, seconds, commit."""
-    reported = pd.read_csv(REPORTED)
     ours = leaderboard.read_metrics(models)[["test_accuracy", "test_accuracy_low", "test_accuracy_high"]]
     measured = pd.DataFrame.from_dict(read_json(MEASURED)["models"], orient="index").reindex(
         columns=["training_seconds", "test_seconds", "commit", "machine"]
     )
-    joined = ours.rename_axis("model").reset_index().merge(reported, how="left", on="model")
-    reported_accuracy = joined["reported_accuracy"]
-    reached = reported_accuracy <= joined["test_accuracy_high"]
-    joined["reached"] = reached.map({True: "yes", False: "no"}).where(reported_accuracy.notna())
+    joined = ours.rename_axis("model").reset_index().merge(pd.read_csv(REPORTED), how="left", on="model")
+    reported = joined["reported_accuracy"]
+    reached = reported <= joined["test_accuracy_high"]
+    joined["reached"] = reached.map({True: "yes", False: "no"}).where(reported.notna())
     measured["machine"] = measured["machine"].map(lambda machine: machine["processor"], na_action="ignore")
     return joined.join(measured, on="model")
 
@@ -44,9 +43,9 @@ def markdown(table: pd.DataFrame) -> str:
             f"| {row['model']} | {reported} | {row['test_accuracy']:.2%} | {row['test_accuracy_low']:.2%} – "
             f"{row['test_accuracy_high']:.2%} | {verdict} | {row['training_seconds']:.1f} | {row['test_seconds']:.2f} |"
         )
-    places = table[["machine", "commit"]].dropna().drop_duplicates().to_dict(orient="records")
-    where = [f"{place['machine']} at commit {place['commit']}" for place in places]
-    return "\n".join(lines) + f"\n\nMeasured on one thread of: {'; '.join(where) or 'not yet measured'}.\n"
+    places = table[["machine", "commit"]].dropna().drop_duplicates().itertuples(index=False)
+    where = "; ".join(f"{machine} at commit {commit}" for machine, commit in places)
+    return "\n".join(lines) + f"\n\nMeasured on one thread of: {where or 'not yet measured'}.\n"
 
 
 def main() -> None:

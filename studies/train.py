@@ -32,20 +32,17 @@ def main(model: str, *kept: str) -> None:
     trained.state.done()
 
 
-def _epochs(trained: Trained) -> Path:
-    """Beside the state, so that they survive a kill and serve no other training."""
-    return trained.state.folder / "epochs"
-
-
 def _keep(trained: Trained) -> None:
-    """The epoch counts as reached only when the state is written, which comes after this."""
-    training = trained.training
-    folder = _epochs(trained) / f"{training.epoch:02}"
-    checkpoints.save(folder, training.network, training.optimizer, trained.manifest)
+    """Beside the state, so that they survive a kill and serve no other training.
+
+    The epoch counts as reached only when the state is written, which comes after this.
+    """
+    training, folder = trained.training, trained.state.folder / "epochs"
+    checkpoints.save(folder / f"{training.epoch:02}", training.network, training.optimizer, trained.manifest)
 
 
 def _move_epochs(trained: Trained) -> None:
-    folder, count = _epochs(trained), math.ceil(trained.manifest.recipe.epochs)
+    folder, count = trained.state.folder / "epochs", math.ceil(trained.manifest.recipe.epochs)
     expected = [f"{epoch:02}" for epoch in range(1, count + 1)]
     found = sorted(path.name for path in folder.glob("*"))
     if found != expected:
