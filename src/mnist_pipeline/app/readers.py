@@ -85,9 +85,11 @@ class Reader:
 
     def _replace(self) -> None:
         self._end()
+        if self._closed:
+            return
         self._connection.close()
         self._start()
-        if self._closed:
+        if self._closed:  # meanwhile
             self._end()
 
     def _end(self) -> None:
