@@ -41,7 +41,8 @@ test-server: setup ## two repositories that share an MLflow server over PostgreS
 
 test-signing: setup ## published models signed and verified (with model-signing, installed when it is missing)
 	@python -c "import model_signing" 2>/dev/null || \
-	python -m pip install --quiet $$(python -c "from mnist_pipeline.registry import integrity; print(integrity.PACKAGE)")
+	python -m pip freeze --exclude-editable | \
+	python -m pip install --quiet --constraint /dev/stdin $$(python -c "from mnist_pipeline.registry import integrity; print(integrity.PACKAGE)")
 	@python -m pytest -m signing
 
 test-long: setup ## experiments and rebuilds, each of which runs the whole pipeline several times

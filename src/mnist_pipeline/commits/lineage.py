@@ -34,8 +34,8 @@ class Built:
 
     def network_md5(self, file: str) -> str | None:
         """The digest of the network's file of this name that dvc.lock says it was trained with."""
-        deps = self.revision.lock.stages[f"train@{self.model}"]["deps"]
-        return next((dep["md5"] for dep in deps if dep["path"].endswith(f"/networks/{file}")), None)
+        deps = self.revision.lock.stages[f"train@{self.model}"].deps
+        return next((dep.md5 for dep in deps if dep.path.endswith(f"/networks/{file}")), None)
 
     @property
     def figures(self) -> dict[str, Any]:

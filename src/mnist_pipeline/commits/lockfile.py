@@ -102,9 +102,8 @@ def md5(path: Path) -> str:
 
 def listing(folder: Path) -> bytes:
     """That list, as DVC's cache has it; empty when there is no file."""
-    files = {file.relative_to(folder): md5(file) for file in folder.rglob("*") if file.is_file()}
-    listed = [{"md5": digest, "relpath": name.as_posix()} for name, digest in files.items()]
-    listed.sort(key=lambda entry: entry["relpath"])
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    listed = [{"md5": md5(files[name]), "relpath": name} for name in sorted(files)]
     return json.dumps(listed).encode() if listed else b""
 
 

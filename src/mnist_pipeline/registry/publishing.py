@@ -153,7 +153,7 @@ def _fill(client: MlflowClient, run: Run, given: Publication) -> None:
 
 def _log_model(client: MlflowClient, run: Run, given: Publication) -> tuple[str, str]:
     """Log the model of a run; returns its id and the digest of the sums of its files."""
-    run_id, tags = run.info.run_id, {"content": given.content}
+    run_id, tags = run.info.run_id, {"content": given.content}  # ours, and so to be removed when another is kept
     model = client.create_logged_model(run.info.experiment_id, given.model, run_id, tags, given.params)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     sums = _upload(client, given, run_id, model.model_id)
