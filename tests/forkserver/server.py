@@ -31,7 +31,20 @@ LIBRARIES = """
     ruamel.yaml safetensors.torch scmrepo.git tabulate torch._dynamo torch._export.non_strict_utils torch.export
     typer.main
 """  # what commands and stages were seen to import
-READ_AT_USE = ("DVC_", "GIT_", "MLFLOW_", "PATH", "PYTHONPATH", "TMPDIR", "COLUMNS", "PWD", "OLDPWD", "SHLVL", "_")
+READ_AT_USE = (
+    "DVC_",
+    "GIT_",
+    "MLFLOW_",
+    "MNIST_",
+    "PATH",
+    "PYTHONPATH",
+    "TMPDIR",
+    "COLUMNS",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "_",
+)
 SET_AT_USE = ("CUBLAS_WORKSPACE_CONFIG", "TORCHINDUCTOR_CACHE_DIR")  # by this project and by torch
 
 

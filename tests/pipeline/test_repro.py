@@ -114,7 +114,9 @@ def test_a_new_model_trains_only_itself_and_dvc_repro_books_it_alike(project: Re
         values = project.query(f"SELECT value FROM {table} WHERE key = 'arithmetic'")  # noqa: S608
         assert {value for (value,) in values} == {"portable", "unproven"}
 
-    other = Repository(Path(shutil.copytree(project.path, tmp_path / "other", ignore=shutil.ignore_patterns("tmp"))))
+    other = Repository(
+        Path(shutil.copytree(project.path, tmp_path / "other", ignore=shutil.ignore_patterns("tmp", ".mlflow")))
+    )
     other.run("git", "checkout", "--quiet", "dvc.lock")
     other.run("dvc", "repro")
     assert other.lock() == project.lock()

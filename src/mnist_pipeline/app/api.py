@@ -73,6 +73,8 @@ def application(library: Library, readers: Readers, hosts: Sequence[str] = ()) -
                 await held.enter_async_context(large)
             content = await _body(request)
             await held.enter_async_context(turns)
+            await request.is_disconnected()  # goes on reading a connection that was paused, so that its end is seen
+            await asyncio.sleep(0.01)
             if await request.is_disconnected():
                 raise HTTPException(400, ENDED)
             try:
