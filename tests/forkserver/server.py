@@ -71,7 +71,7 @@ class Request:
         tempfile.tempdir = None  # to be found anew
         sys.modules["numpy"].random.seed()  # Python's own generator is seeded anew by the fork
         try:
-            runpy.run_path(self.command[0], run_name="__main__")
+            runpy.run_path(str(Path(self.command[0]).absolute()), run_name="__main__")
         except SystemExit as ended:
             end(ended.code)
         end(None)

@@ -50,6 +50,17 @@ def test_a_damaged_object_is_not_restored(
     assert lockfile.md5(Path("a")) == whole
 
 
+def test_a_damaged_list_of_files_stops_nobody(shell: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is still JSON, which DVC would parse before it hashes it."""
+    shell.write(a=COPY)
+    shell.run()
+    found = object_of(lockfile.md5(Path("a")))
+    damage(found, found.read_bytes().replace(b"relpath", b"relpati"))
+    shell.run()
+    assert f"{found.resolve()}: damaged" in capsys.readouterr().out
+    assert Path("a/one").read_text("utf-8") == "content\n"
+
+
 def test_what_a_stage_makes_again_takes_the_place_of_a_damaged_object(shell: Project) -> None:
     """Also of a stage that has no run cache."""
     stage = COPY | {"cmd": f"{COPY['cmd']}; touch plain", "deps": ["source", "other"]}

@@ -135,6 +135,9 @@ for accuracy, parameters in (("99%", "10"), ("inf", "10"), ("nan", "10"), ("0.99
     tags = ours | {"validation_accuracy": accuracy} | ({"parameters": parameters} if parameters else {})
     client.create_model_version("tiny", second.source, second.run_id, tags)
 client.set_model_version_tag("tiny", "1", "champion.note", "good")
+client.set_model_version_tag("tiny", "1", "champion.deep", "[" * 4000)
+late = "champion.9999-12-31T23:59:59.999999Z"
+client.set_model_version_tag("tiny", "1", late, '{"by": "publish", "reason": "", "highest": 9}')
 moves = {"00": '"highest": 9', "01Z": '"highest": "all"', "02Z": '"other": 9', "03Z": '"highest'}
 for second, rest in moves.items():
     tag = "champion.2026-01-01T00:00:" + second
@@ -152,13 +155,15 @@ def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> 
         "'nan'",
         "'few'",
         "champion.note",
+        "champion.deep",
+        "champion.9999",
         *(f"champion.2026-01-01T00:00:0{n}" for n in range(4)),
     ]
     for command in ("publish", "history", "lineage HEAD", "promote 2 --reason x --force", "rollback --reason x"):
         output = project.run("mnist", *command.split())
         (note,) = [line for line in output.splitlines() if line.startswith("note: ")]
         assert [one for one in named if one not in note] == []
-        assert note.count("tiny version") == 9
+        assert note.count("tiny version") == 11
     assert project.champion() == "plain"
 
 

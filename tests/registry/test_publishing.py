@@ -198,6 +198,7 @@ import mlflow
 mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
 client = mlflow.MlflowClient()
 client.delete_run(client.get_model_version("tiny", "1").run_id)
+client.set_registered_model_alias("tiny", "ours", "1")
 """
 
 
@@ -212,7 +213,7 @@ def test_a_run_that_was_removed_is_there_again(project: Repository, for_good: bo
     assert project.published()["runs"] == 1
     assert _only_publish(project.repro())
     assert project.published() == WHOLE
-    assert project.query("SELECT version FROM registered_model_aliases") == [(version,)]
+    assert project.query("SELECT version FROM registered_model_aliases") == [(version,), (version,)]
     moves = [line.split()[2:6:3] for line in project.run("mnist", "history").splitlines()[1:]]
     assert moves == [[str(version), "publish"], [str(version), "promote"]]
     assert f"tiny version {version} (plain)" in project.run("mnist", "pull", "pulled")

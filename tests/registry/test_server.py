@@ -44,6 +44,8 @@ def test_certificates_are_those_that_mlflow_is_told_of(
         assert f"error: MLflow's store at {address}" in refused
         assert "certificate verify failed" in refused
         assert "Traceback" not in refused
+        absent = project.run("mnist", "history", code=1, **ours, MLFLOW_TRACKING_SERVER_CERT_PATH="/nowhere.pem")
+        assert "/nowhere.pem; look at MLFLOW_TRACKING_SERVER_CERT_PATH" in absent.splitlines()[-1]
         for trust in ({"SERVER_CERT_PATH": str(certificate)}, {"INSECURE_TLS": "true"}):
             variables = {f"MLFLOW_TRACKING_{name}": value for name, value in trust.items()}
             assert "nothing is on record" in project.run("mnist", "history", code=0, **ours, **variables)

@@ -95,7 +95,7 @@ def application(library: Library, readers: Readers, hosts: Sequence[str] = ()) -
 
 def _refuse_other_sites(request: Request) -> None:
     """Browsers say whose page it is that asks; programs say nothing, and may."""
-    origin, host = request.headers.get("Origin"), request.headers["Host"]
+    origin, host = request.headers.get("Origin"), request.headers.get("Host", "")
     own = origin is None or origin.partition("://")[2] == host
     if not own or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise HTTPException(403, f"only a page of http://{host} may ask this, not one of {origin or 'another site'}")

@@ -1,5 +1,6 @@
 """What is done, and its entries in dvc.lock, in the order in which `dvc repro` writes them."""
 
+import os
 import shutil
 from collections.abc import Iterable
 from itertools import takewhile
@@ -20,6 +21,7 @@ class Booking:
 
     def __init__(self, repo: Repo, names: Iterable[str]) -> None:
         self.repo, self.names = repo, names
+        self.place = os.path.relpath(Path.cwd(), repo.root_dir)
         self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
 
     def book(self, name: str, stage: Any = None) -> None:
@@ -35,6 +37,11 @@ class Booking:
                 copy.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
                 Lockfile(self.repo, str(copy)).dump_stages([self.done[name] for name in due])
             self.done.update(dict.fromkeys(due))
+        booked = {self.label(name) for name, waiting in self.done.items() if waiting is None}
         for ended in Path(self.repo.root_dir, paths.RESUME).glob(f"*/{paths.ENDED}"):
-            if self.done.get(ended.read_text(encoding="utf-8"), ended) is None:
+            if ended.read_text(encoding="utf-8") in booked:
                 shutil.rmtree(ended.parent, ignore_errors=True)
+
+    def label(self, name: str) -> str:
+        """A stage among those of all pipelines in this repository."""
+        return f"{self.place}:{name}"

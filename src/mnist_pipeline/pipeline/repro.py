@@ -108,6 +108,7 @@ class Pipeline:
         stage = self.stages[name]
         with self.repo.lock:
             dvc_locks.check_hosts(self.repo, stage)
+            self.repo.stage_cache.drop_damaged(stage, ".dir")  # DVC parses a list of files before it hashes it
             if not stage.changed():
                 self.booking.book(name)
                 self.say(f"{name:24} unchanged")
@@ -126,7 +127,7 @@ class Pipeline:
             lock.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, shared))
             self.running[name] = lock
         self.say()
-        settings = prepare_kwargs(stage, {"MNIST_REPRO": name})
+        settings = prepare_kwargs(stage, {"MNIST_REPRO": self.booking.label(name)})
         return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **settings)
 
     @dvc_locks.patient

@@ -30,7 +30,7 @@ class RunCache(StageCache):  # type: ignore[misc]
     def _create_stage(self, cache: Any, wdir: str | None = None) -> Any:
         """The stage of an entry, whose outputs DVC then restores if its cache has them all."""
         stage = super()._create_stage(cache, wdir)
-        self._drop_damaged(stage)
+        self.drop_damaged(stage)
         return stage
 
     def bring_back(self, stage: Any, is_usable: Callable[[], bool]) -> bool:
@@ -61,7 +61,7 @@ class RunCache(StageCache):  # type: ignore[misc]
         """As DVC does after a command, and on the disk; what did not get into its cache, DVC would only log."""
         uncached = any(not out.use_cache and not out.is_metric and not out.is_plot for out in stage.outs)
         stage.save(run_cache=not uncached)
-        self._drop_damaged(stage)
+        self.drop_damaged(stage)
         stage.commit()
         missing = [str(out) for out in stage.outs if out.use_cache and out.changed_cache()]
         if missing:
@@ -69,9 +69,9 @@ class RunCache(StageCache):  # type: ignore[misc]
             raise DvcException(f"{where} (DVC says why); {FULL}, or {PROTECTED}, then run this again")
         self._sync(stage)
 
-    def _drop_damaged(self, stage: Any) -> None:
-        """Hash what DVC's cache holds of the outputs; delete what is not what its name says."""
-        for path in _objects(stage):
+    def drop_damaged(self, stage: Any, suffix: str = "") -> None:
+        """Hash what DVC's cache holds of the outputs, or those with a suffix; delete what is not what its name says."""
+        for path in (path for path in _objects(stage) if path.name.endswith(suffix)):
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "md5").hexdigest()
             if digest != path.parent.name + path.stem:
@@ -82,7 +82,9 @@ class RunCache(StageCache):  # type: ignore[misc]
         """All that dvc.lock and the run cache name of the outputs is on the disk when this returns."""
         cached = {*_objects(stage), *(self._entries(stage) if _can_hash(stage) else [])}
         outputs = {path for out in stage.outs for path in (Path(out.fs_path), *Path(out.fs_path).rglob("*"))}
-        folders = {folder for path in cached for folder in path.parents[:3]} | {path.parent for path in outputs}
+        root = Path(self.repo.root_dir)
+        folders = {folder for path in cached for folder in path.parents[:3]}  # the cache may lie elsewhere
+        folders |= {one for path in cached | outputs for one in path.parents if one.is_relative_to(root)}
         for path in filter(Path.exists, cached | outputs | folders):
             files.sync(path)
 

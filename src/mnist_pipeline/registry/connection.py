@@ -51,7 +51,14 @@ def existing() -> Iterator[MlflowClient]:
         if uri.startswith(("http://", "https://")):
             server = get_default_host_creds(uri)  # as the variables MLFLOW_TRACKING_… say
             where = f"{uri.rstrip('/')}/health"  # MLflow itself would wait for minutes
-            requests.get(where, timeout=5, verify=server.verify, cert=server.client_cert_path)
+            try:
+                requests.get(where, timeout=5, verify=server.verify, cert=server.client_cert_path)
+            except requests.RequestException:
+                raise
+            except OSError as error:  # of a certificate that is not there
+                raise PipelineError(
+                    f"{error}; look at MLFLOW_TRACKING_SERVER_CERT_PATH and …CLIENT_CERT_PATH"
+                ) from None
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield MlflowClient()

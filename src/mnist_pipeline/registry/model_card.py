@@ -7,9 +7,11 @@ import pandas as pd
 from mlflow.artifacts import load_dict, load_text
 from mlflow.tracking import MlflowClient
 
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.tables import ABSENT
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints
+from mnist_pipeline.training.manifest import Manifest
 
 LICENCES = {
     "mnist": "The weights are derived from MNIST: Yann LeCun and Corinna Cortes hold its copyright and make it "
@@ -62,12 +64,23 @@ Network `{manifest.recipe.network}` with {manifest.parameters:,} parameters; see
 
 
 def write(version: Version, folder: Path) -> str:
-    """The card of a version as Markdown, from its model.json in `folder` and from what its run knows."""
+    """The card of a version as Markdown, from its model.json in `folder` and from what its run knows.
+
+    Raises PipelineError when the run does not have what `publish` put there.
+    """
+    try:
+        return _fill(version, checkpoints.load_manifest(folder))
+    except (KeyError, TypeError, ValueError) as error:
+        said = f"{version}: its run has not what the model card needs ({type(error).__name__}: {error})"
+        raise PipelineError(f"{said}; `mnist publish` its commit again into a store of your own") from error
+
+
+def _fill(version: Version, manifest: Manifest) -> str:
     run = f"runs:/{version.run_id}"
-    figures = load_dict(f"{run}/metrics/{version.model}.json")
+    figures = load_dict(f"{run}/metrics/{manifest.model}.json")
     counts = pd.read_csv(io.StringIO(load_text(f"{run}/tables/confusion.csv")))
     confusion = counts.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")
-    manifest, validation = checkpoints.load_manifest(folder), figures.get("validation_accuracy")
+    validation = figures.get("validation_accuracy")
     return TEMPLATE.format(
         **figures,
         version=version,

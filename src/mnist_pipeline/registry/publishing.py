@@ -71,7 +71,8 @@ def _complete(client: MlflowClient, given: Publication) -> None:
     version = _keep_one(client, given)
     if version.model_id and not version.tags.items() >= integrity.marks(given.network).items():
         sums = _upload(client, given, version.run_id, version.model_id)
-        client.set_model_version_tag(given.name, str(version.number), integrity.TAG, sums)
+        for key, value in ({"signed": "no"} | integrity.marks(given.network) | {integrity.TAG: sums}).items():
+            client.set_model_version_tag(given.name, str(version.number), key, value)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
         if version.tags.get(key) != value and not (key == "candidate" and version.is_candidate):
@@ -93,6 +94,8 @@ def _keep_one(client: MlflowClient, given: Publication) -> Version:
         for tag, value in other.tags.items():
             if tag.startswith(MOVE):
                 client.set_model_version_tag(kept.name, str(kept.number), tag, value)
+        for alias in other.aliases:  # would go with their version
+            client.set_registered_model_alias(kept.name, alias, str(kept.number))
         with tolerated(GONE):
             client.delete_model_version(other.name, str(other.number))
     ours = [run.info.experiment_id], f"tags.content = '{given.content}'"
