@@ -26,7 +26,8 @@ def _imported(room: str) -> set[str]:
 
 def test_there_are_rooms_and_nothing_else() -> None:
     files = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-    assert {path.parts[0] for path in files} == {*ROOMS, "__init__.py"}
+    found = {path.parts[0] for path in files}
+    assert {*WALL, "__init__.py"} <= found <= {*ROOMS, "__init__.py"}, "a template may have fewer"
 
 
 @pytest.mark.parametrize("room", ROOMS)

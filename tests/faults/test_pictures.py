@@ -132,7 +132,8 @@ def _memory() -> Iterator[list[int]]:
         while not ended.wait(0.1):
             for process in psutil.Process().children():
                 try:
-                    seen.append(process.memory_info().rss)
+                    if readers.__name__ in process.cmdline():  # before that it is a copy of this one
+                        seen.append(process.memory_info().rss)
                 except psutil.NoSuchProcess:
                     continue
 

@@ -1,6 +1,7 @@
 """Whether a repository that something was done to holds what an undisturbed one holds, and nothing half-written."""
 
 import hashlib
+import subprocess
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 from tests.repository import Repository
 
 BUILT = ("data/raw", "data/idx", "metrics", "models", "results")
-NAMES_THE_RUN = "MLmodel"  # ids and times of its own
+NAMES_THE_RUN = ("MLmodel", "SHA256SUMS")  # ids and times of its own, and sums over them
 
 
 def assert_built(found: Repository, undisturbed: Repository) -> None:
@@ -57,9 +58,11 @@ def _artifacts(repository: Repository) -> list[tuple[str, str]]:
         "SELECT artifact_location FROM logged_models WHERE lifecycle_stage = 'active'"
     )
     folders = [Path(urlsplit(place).path) for (place,) in places]
+    for sums in (path for folder in folders for path in folder.glob("SHA256SUMS")):
+        subprocess.run(["sha256sum", "--check", "--strict", "--quiet", sums.name], cwd=sums.parent, check=True)
     files = [(folder, path) for folder in folders for path in folder.rglob("*") if path.is_file()]
     return sorted(
-        (str(path.relative_to(folder)), _digest(path)) for folder, path in files if path.name != NAMES_THE_RUN
+        (str(path.relative_to(folder)), _digest(path)) for folder, path in files if path.name not in NAMES_THE_RUN
     )
 
 

@@ -19,6 +19,7 @@ import socket
 import sys
 import tempfile
 import threading
+import types
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,7 +72,9 @@ class Request:
         tempfile.tempdir = None  # to be found anew
         sys.modules["numpy"].random.seed()  # Python's own generator is seeded anew by the fork
         try:
-            runpy.run_path(str(Path(self.command[0]).absolute()), run_name="__main__")
+            main = sys.modules["__main__"] = types.ModuleType("__main__")
+            main.__file__ = str(Path(self.command[0]).absolute())  # as Python has it, while argv is as given
+            exec(compile(Path(main.__file__).read_bytes(), main.__file__, "exec"), main.__dict__)  # noqa: S102
         except SystemExit as ended:
             end(ended.code)
         end(None)
