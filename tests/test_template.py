@@ -38,6 +38,8 @@ def test_a_template_without_what_is_removable(project: Repository, tmp_path: Pat
 
     template.run("git", "init", "--quiet")
     (template.path / "dvc.lock").unlink()
+    for results in ("metrics", "results"):  # of other models
+        shutil.rmtree(template.path / results)
     template.write_params(project.params())
     template.run("dvc", "repro")
     assert template.published()["versions"] == 2
