@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -145,6 +145,6 @@ def project(built: Path, empty_store: Path, tmp_path: Path) -> Repository:
     store = copy / ".mlflow"
     store.mkdir()
     shutil.copy(empty_store, store)
-    with sqlite3.connect(store / "mlflow.db") as database:
+    with closing(sqlite3.connect(store / "mlflow.db")) as database, database:
         database.execute("UPDATE experiments SET artifact_location = ?", (f"{(store / 'artifacts').as_uri()}/0",))
     return Repository(copy)

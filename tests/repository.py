@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -122,7 +123,7 @@ class Repository:
 
     def query(self, question: str) -> list[Any]:
         """Ask the repository's own MLflow store."""
-        with sqlite3.connect(self.path / ".mlflow" / "mlflow.db") as store:
+        with closing(sqlite3.connect(self.path / ".mlflow" / "mlflow.db")) as store, store:
             return store.execute(question).fetchall()
 
     def published(self) -> dict[str, int]:
