@@ -40,10 +40,10 @@ if "DVC_STAGE" in os.environ:  # not when it was started by hand
     threading.Thread(target=_end_with_the_runner, daemon=True).start()
 
 from mnist_pipeline.arithmetic import packages, portable
-from mnist_pipeline.core import errors
+from mnist_pipeline.core import errors, params
 
 with errors.program():
-    packages.check()
+    packages.check(("numpy", "torch") if params.load().runtime.arithmetic == "exact" else ())
     portable.pin()
 
 

@@ -11,7 +11,7 @@ from mnist_pipeline.training import checkpoints, evaluation, history
 with bootstrap.stage() as (model,):
     settings = params.load()
     device = runtime.configure(settings.runtime)
-    network, manifest = checkpoints.load(paths.model(model))
+    network, manifest = checkpoints.load(paths.model(model), exact=settings.runtime.arithmetic == "exact")
     training, test = dataset.training_set(), dataset.test_set()
     _, validation = dataset.split(training.labels.numpy(), settings.split)
     network.to(device)

@@ -39,7 +39,7 @@ def first_losses(settings: Params, model: str) -> list[float]:
     """The losses of a recipe's first batches, as `train` sees them, on what is in the working directory."""
     recipe, device, data = settings.recipe(model), runtime.configure(settings.runtime), dataset.training_set()
     indices, _ = dataset.split(data.labels.numpy(), settings.split)
-    started = loop.start(recipe, settings.seed, device)
+    started = loop.start(recipe, settings.seed, device, portable.expected(settings.runtime))
     runtime.seed(settings.seed, epoch=1)
     steps = loop.steps(started, (data, indices), epoch=1)
     return [loss for loss, _, _ in islice(steps, BATCHES)]

@@ -7,7 +7,7 @@ import pytest
 from tests.repository import ROOT
 
 PACKAGE = ROOT / "src" / "mnist_pipeline"
-WALL = ("core", "arithmetic", "data", "networks", "training", "results")  # all that decides bits, from below
+WALL = ("core", "arithmetic", "data", "networks", "exact", "training", "results")  # all that decides bits, from below
 ROOMS = (*WALL, "pipeline", "commits", "registry", "compare", "proof", "report", "pictures", "app", "doctor", "cli")
 OWNERS = {"dvc": "pipeline", "mlflow": "registry"}
 

@@ -22,7 +22,9 @@ def describe() -> dict[str, str]:
 
 
 def deciding(arithmetic: str) -> dict[str, str]:
-    """What decides bits besides the inputs that params.yaml has: in portable arithmetic the versions alone."""
+    """What decides bits besides the inputs that params.yaml has: nothing, or the versions, or all of the machine."""
+    if arithmetic == "exact":
+        return {}
     return packages.installed() if arithmetic == "portable" else describe()
 
 

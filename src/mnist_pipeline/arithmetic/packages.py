@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,8 +26,8 @@ def locked(lock: str) -> dict[str, str]:
     return {name: versions[0] for name, versions in found.items()}
 
 
-def check() -> None:
-    """Raises PipelineError when a package is installed in another version than results depend on.
+def check(free: Iterable[str] = ()) -> None:
+    """Raises PipelineError when a package, but for the `free` ones, has another version than results depend on.
 
     Any build of a version will do, such as torch's for the processor alone: in portable arithmetic the canary proves
     its bits, and native ones are the machine's own, of which the build is a part.
@@ -36,7 +37,7 @@ def check() -> None:
     wrong = [
         f"{name}: expected {expected}, found {found.get(name)}"
         for name, expected in listed.items()
-        if found.get(name) != expected
+        if found.get(name) != expected and name not in free
     ]
     if wrong:
         raise PipelineError(f"{FILE}: {'; '.join(wrong)}; install what it lists with `make setup`")

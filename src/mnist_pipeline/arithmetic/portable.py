@@ -1,9 +1,9 @@
-"""Which arithmetic computes: `portable`, with the same bits on every x86-64 Linux machine with AVX2, or `native`.
+"""Which arithmetic computes: `portable`, with the same bits on every x86-64 Linux machine with AVX2, `native`, `exact`.
 
 Libraries choose their kernels by the processor, and each kernel rounds in an order of its own. Under `portable`,
 environment variables hold all of them to AVX2, and Intel's MKL to the one branch that it has for every processor. That
 such variables do what they say is not taken on trust: a canary, a few small operations with a known digest, is computed
-in every process before anything else.
+in every process before anything else. `exact` needs no environment: docs/exact.md.
 """
 
 import hashlib
@@ -46,6 +46,8 @@ def pin(runtime: Runtime | None = None) -> None:
     Where `portable` can't be had, says so in a line. Raises PipelineError when numpy or torch was imported too early.
     """
     runtime = runtime or params.load().runtime
+    if runtime.arithmetic == "exact":
+        return
     print(notice(runtime), end="", file=sys.stderr)
     pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if expected(runtime) == "portable" else {}
     wrong = [name for name in dict.fromkeys((*PINS, *LOOSE, *pins)) if os.environ.get(name) != pins.get(name)]
@@ -73,7 +75,7 @@ def obstacle(runtime: Runtime) -> str | None:
 
 def expected(runtime: Runtime) -> Arithmetic:
     """The arithmetic that this machine uses when asked for the one in `runtime`."""
-    return "portable" if runtime.arithmetic == "portable" and obstacle(runtime) is None else "native"
+    return "native" if runtime.arithmetic == "portable" and obstacle(runtime) else runtime.arithmetic
 
 
 def notice(runtime: Runtime) -> str:
@@ -85,7 +87,7 @@ def notice(runtime: Runtime) -> str:
 def is_that_of(model: str, runtime: Runtime, folder: Path = Path()) -> bool:
     """Whether a model of the pipeline in this folder was trained in the arithmetic that this machine would use."""
     trained = read_json(folder / paths.manifest(model)).get("arithmetic", "native")
-    return bool((trained == "native") == (expected(runtime) == "native"))
+    return bool({"unproven": "portable"}.get(trained, trained) == expected(runtime))
 
 
 def prove(runtime: Runtime | None = None) -> Arithmetic:

@@ -13,7 +13,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a 
 Count = Annotated[int, Field(gt=0, lt=2**32)]  # as many images as the format can count
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Arithmetic = Literal["portable", "native"]
+Arithmetic = Literal["portable", "native", "exact"]
 
 
 class Strict(BaseModel):
@@ -64,11 +64,21 @@ class Split(Strict):
 
 
 class Runtime(Strict):
-    """Arithmetic, device and threads; all three decide the bits of a result."""
+    """Arithmetic, device and threads; all three decide the bits of a result, unless the arithmetic is exact."""
 
     arithmetic: Arithmetic = "portable"
     device: Literal["cpu", "cuda", "mps"]
     threads: int = Field(ge=1, le=1024)
+
+    @model_validator(mode="after")
+    def _check_arithmetic(self) -> Self:
+        if self.arithmetic == "exact" and self.device == "mps":
+            raise ValueError("exact arithmetic needs float64, which mps has not: expected device cpu or cuda")
+        return self
+
+    def deciding(self) -> "Runtime":
+        """What of it decides bits: in exact arithmetic all devices and threads are as one thread of the processor."""
+        return Runtime(arithmetic="exact", device="cpu", threads=1) if self.arithmetic == "exact" else self
 
     def default_jobs(self) -> int:
         """How many stages run at once: as many as have cores for their threads; one where they share an accelerator."""

@@ -82,9 +82,10 @@ def split(labels: npt.NDArray[np.uint8], spec: Split) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
 
 
-def shuffled(indices: Tensor, batch: int, count: int) -> Iterator[Tensor]:
-    """The first `count` indices of an order drawn from torch's generator, in batches; the last one may be smaller."""
-    return iter(indices[torch.randperm(len(indices))[:count]].split(batch))
+def shuffled(indices: Tensor, batch: int, count: int, order: Tensor | None = None) -> Iterator[Tensor]:
+    """The first `count` indices in batches, of which the last may be smaller; the order is from torch's generator."""
+    order = torch.randperm(len(indices)) if order is None else order
+    return iter(indices[order[:count]].split(batch))
 
 
 def digest(indices: Tensor) -> str:

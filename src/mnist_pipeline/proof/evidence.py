@@ -130,8 +130,8 @@ def _excuse(revision: Revision, folder: Path) -> str | None:
         raise PipelineError(f"{revision}: {paths.PARAMS}: runtime: {yaml_reader.explain(error, given, ())}") from None
     manifests = {model: folder / paths.manifest(model) for model in revision.models}
     trained = {model: read_json(path).get("arithmetic", "native") for model, path in manifests.items() if path.exists()}
-    others = [f"{model} is {how}" for model, how in trained.items() if how != "portable"]
-    if portable.expected(runtime) == "portable" and not others:
+    others = [f"{model} is {how}" for model, how in trained.items() if how not in ("portable", "exact")]
+    if portable.expected(runtime) != "native" and not others:
         return None
     recorded = recording.recorded(revision, "machine")
     differing = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]

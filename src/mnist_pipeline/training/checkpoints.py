@@ -22,6 +22,7 @@ from mnist_pipeline import networks
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import whole, write_json
+from mnist_pipeline.exact import layers
 from mnist_pipeline.training.manifest import Manifest
 
 WEIGHTS, MANIFEST = "weights.safetensors", paths.MANIFEST
@@ -59,8 +60,10 @@ class OtherCodeError(PipelineError):
     """A model that was registered has its network's file beside it, and that is not the one of this tree."""
 
 
-def load(folder: Path) -> tuple[nn.Module, Manifest]:
+def load(folder: Path, exact: bool = False) -> tuple[nn.Module, Manifest]:
     """The network of a model, rebuilt from model.json with its weights loaded strictly, on the CPU, in eval mode.
+
+    Its layers compute in exact arithmetic if that is asked for; the weights are the same.
 
     The network is this tree's. A network's file in `folder`, as registered models have it, is never run but compared
     with it, byte by byte: OtherCodeError. Raises PipelineError when a file is missing, damaged, or does not fit.
@@ -79,6 +82,8 @@ def load(folder: Path) -> tuple[nn.Module, Manifest]:
     except (OSError, SafetensorError, RuntimeError) as error:
         cause = " ".join(str(error).split())
         raise PipelineError(f"{folder / WEIGHTS}: does not fit network {manifest.recipe.network}: {cause}") from error
+    if exact:
+        layers.convert(network)
     return network.to(memory_format=torch.channels_last).eval(), manifest
 
 

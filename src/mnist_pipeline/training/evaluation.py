@@ -14,6 +14,7 @@ from torch.nn import functional
 from mnist_pipeline.core.params import Scaling
 from mnist_pipeline.data import idx
 from mnist_pipeline.data.dataset import Dataset, scale
+from mnist_pipeline.exact import elementary, layers
 
 BATCH = 50  # small enough for the processor's cache; fixed, since another can give other bits
 ROWS = 1 << 16  # how many images' logits are looked at together; fixed, since sums of parts depend on it
@@ -23,14 +24,19 @@ Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits as float32 (n, 10) and labels as int64 (n,), on the CPU, in the order of the images."""
+    """Logits as float32 (n, 10) and labels as int64 (n,), on the CPU, in the order of the images.
+
+    `exact` ones give the same figures everywhere, from probabilities of so few bits that their sums are exact.
+    """
 
     logits: Tensor
     labels: Tensor
+    exact: bool = False
 
     def probabilities(self, rows: Tensor | slice) -> Tensor:
         """Probabilities of the images at `rows`, float64 (len(rows), 10)."""
-        return self.logits[rows].double().softmax(dim=1)
+        logits = self.logits[rows]
+        return elementary.softmax(logits)[0].float().double() if self.exact else logits.double().softmax(dim=1)
 
     def parts(self) -> Iterator[slice]:
         """All images, so many rows at a time."""
@@ -51,6 +57,8 @@ class Predictions:
     @property
     def loss(self) -> float:
         """Cross-entropy, in nats, as the mean over images (not over batches)."""
+        if self.exact:
+            return elementary.cross_entropy(self.logits, self.labels, 0.0, len(self.labels))[0]
         sums = (
             functional.cross_entropy(self.logits[rows].double(), self.labels[rows], reduction="sum")
             for rows in self.parts()
@@ -68,7 +76,7 @@ def predict(network: nn.Module, data: Dataset, indices: Tensor, scaling: Scaling
         rows = slice(first, first + BATCH)
         images, labels[rows] = data.batch(indices[rows])
         logits[rows] = network(scale(images.to(device), scaling)).cpu()
-    return Predictions(logits, labels)
+    return Predictions(logits, labels, layers.is_exact(network))
 
 
 def wilson(errors: int, images: int) -> tuple[float, float]:
@@ -77,8 +85,9 @@ def wilson(errors: int, images: int) -> tuple[float, float]:
     Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
     """
     accuracy = 1 - errors / images
-    spread = Z95 * math.sqrt(accuracy * (1 - accuracy) / images + (Z95 / (2 * images)) ** 2)
-    centre, shrink = accuracy + Z95**2 / (2 * images), 1 + Z95**2 / images
+    half = Z95 / (2 * images)  # squared by a product, since each C library has a power of its own
+    spread = Z95 * math.sqrt(accuracy * (1 - accuracy) / images + half * half)
+    centre, shrink = accuracy + Z95 * Z95 / (2 * images), 1 + Z95 * Z95 / images
     return max(0.0, (centre - spread) / shrink), min(1.0, (centre + spread) / shrink)
 
 

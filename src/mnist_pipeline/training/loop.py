@@ -14,9 +14,10 @@ from tqdm import tqdm
 from mnist_pipeline import networks
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Recipe
+from mnist_pipeline.core.params import Arithmetic, Recipe
 from mnist_pipeline.data import dataset
 from mnist_pipeline.data.dataset import Images
+from mnist_pipeline.exact import draws, elementary, layers
 from mnist_pipeline.training import evaluation, optimizers
 from mnist_pipeline.training.augmentation import random_affine
 from mnist_pipeline.training.history import Row
@@ -39,10 +40,17 @@ class Training:
     scoring_seconds: float = 0.0  # of those, scoring
 
 
-def start(recipe: Recipe, seed: int, device: torch.device) -> Training:
-    """A fresh network, its weights drawn from the seed, and its optimizer."""
+def start(recipe: Recipe, seed: int, device: torch.device, arithmetic: Arithmetic = "native") -> Training:
+    """A fresh network, its weights drawn from the seed, and its optimizer; in exact arithmetic if that is asked for.
+
+    Raises PipelineError for what has no exact form.
+    """
     runtime.seed(seed, epoch=0)
     network = networks.build(recipe.network, **recipe.options)
+    if arithmetic == "exact":
+        if recipe.augmentation is not None:
+            raise PipelineError("runtime.arithmetic: exact: augmentation has no exact form; leave it out of the recipe")
+        draws.initialise(layers.convert(network), seed)
     network.to(device).to(memory_format=torch.channels_last)  # several times faster for convolutions on the CPU
     return Training(network, optimizers.build(network, recipe.optimizer), recipe, seed)
 
@@ -97,7 +105,9 @@ def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[floa
     device = next(training.network.parameters()).device
     batches = math.ceil(len(indices) / recipe.batch)
     count = max(1, round(len(indices) * min(1.0, recipe.epochs - (epoch - 1))))
-    for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch, count)):
+    exact = layers.is_exact(training.network)
+    order = draws.permutation(len(indices), training.seed, epoch) if exact else None
+    for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch, count, order)):
         progress = (epoch - 1 + number / batches) / recipe.epochs
         rate = recipe.optimizer.learning_rate * optimizers.factor(recipe.schedule, progress)
         for group in training.optimizer.param_groups:
@@ -123,11 +133,22 @@ def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int
     if recipe.augmentation is not None:
         images = random_affine(images, recipe.augmentation)
     logits = training.network(dataset.scale(images, recipe.scaling))
-    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     training.optimizer.zero_grad()
-    loss.backward()
+    loss = _backward(training, logits, labels)
     training.optimizer.step()
-    return loss.item(), int((logits.argmax(dim=1) == labels).sum())
+    return loss, int((logits.argmax(dim=1) == labels).sum())
+
+
+def _backward(training: Training, logits: Tensor, labels: Tensor) -> float:
+    """Give every weight its gradient; the mean loss."""
+    smoothing = training.recipe.label_smoothing
+    if layers.is_exact(training.network):
+        loss, gradient = elementary.cross_entropy(logits, labels, smoothing, len(labels))
+        logits.backward(gradient)
+        return loss
+    mean = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    mean.backward()
+    return mean.item()
 
 
 def score(training: Training, name: str, images: Images, bar: Bar) -> None:

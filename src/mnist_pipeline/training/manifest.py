@@ -17,9 +17,10 @@ from mnist_pipeline.data import dataset
 class Manifest(Strict):
     """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
 
-    `recipe_sha256` is for people who look for models of an equal recipe; nothing in this project reads it.
-    `runtime.arithmetic` is the one that was asked for, `arithmetic` the one that was used: `unproven` is portable but
-    for `unproven_operators`, those of torch's that the training used and that may give other bits elsewhere.
+    `recipe_sha256` is for people who look for models of an equal recipe; nothing in this project reads it. `runtime` is
+    what of it decides bits; its arithmetic is the one that was asked for, `arithmetic` the one that was used:
+    `unproven` is portable but for `unproven_operators`, those of torch's that the training used and that may give other
+    bits elsewhere.
     """
 
     model: Name
@@ -27,7 +28,7 @@ class Manifest(Strict):
     seed: int
     split: Split
     runtime: Runtime
-    arithmetic: Literal["portable", "unproven", "native"] = "native"  # as before there was a choice
+    arithmetic: Literal["portable", "unproven", "native", "exact"] = "native"  # as before there was a choice
     unproven_operators: list[str] = Field(default_factory=list)
     parameters: int
     data_sha256: dict[str, Sha256]
@@ -46,7 +47,7 @@ def describe(
         recipe=recipe,
         seed=given.seed,
         split=given.split,
-        runtime=given.runtime,
+        runtime=given.runtime.deciding(),
         arithmetic="unproven" if unproven else arithmetic,
         unproven_operators=unproven,
         parameters=networks.count_parameters(network),

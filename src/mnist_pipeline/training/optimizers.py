@@ -5,11 +5,20 @@ from typing import Any
 import torch
 from torch import nn
 
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import SGD, AdamW, Constant, OneCycle
+from mnist_pipeline.exact import adamw, layers
 
 
 def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
-    """The optimizer that `spec` names, over all weights of the network."""
+    """The optimizer that `spec` names, over all weights of the network, exact if that is.
+
+    Raises PipelineError if it has no exact form.
+    """
+    if layers.is_exact(network):
+        if isinstance(spec, SGD):
+            raise PipelineError("runtime.arithmetic: exact: the optimizer sgd has no exact form; there is adamw")
+        return adamw.AdamW(network.parameters(), spec.learning_rate, spec.betas, spec.weight_decay)
     common: dict[str, Any] = {"lr": spec.learning_rate, "weight_decay": spec.weight_decay, "fused": True}
     if isinstance(spec, SGD):
         return torch.optim.SGD(network.parameters(), momentum=spec.momentum, nesterov=spec.nesterov, **common)

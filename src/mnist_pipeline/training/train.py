@@ -47,8 +47,8 @@ def train(
     if with_test:
         test = dataset.test_set()
         scored["test"] = (test, test.all())
-    training = loop.start(recipe, settings.seed, device)
     arithmetic = portable.expected(settings.runtime)  # as was proved
+    training = loop.start(recipe, settings.seed, device, arithmetic)
     unproven = operators.unproven(training, (data, indices)) if arithmetic == "portable" else []
     if unproven:
         print(f"note: {model} is not portable: not known to give the same bits everywhere: {', '.join(unproven)}")

@@ -1,0 +1,102 @@
+"""A network's layers in exact arithmetic: the same parameters under the same names, computed in another way."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.autograd import Function
+from torch.nn import functional
+
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.exact.elementary import root
+from mnist_pipeline.exact.products import Product, count, total
+
+
+class Linear(nn.Linear):
+    def forward(self, values: Tensor) -> Any:
+        return Product.apply(functional.linear, values, self.weight, self.bias)
+
+
+class Conv2d(nn.Conv2d):
+    def forward(self, values: Tensor) -> Any:
+        return Product.apply(self._convolve, values.contiguous(), self.weight.contiguous(), self.bias)
+
+    def _convolve(self, values: Tensor, weight: Tensor) -> Tensor:
+        with torch.backends.cudnn.flags(enabled=False):  # which may choose an algorithm that rounds
+            return functional.conv2d(values, weight, None, self.stride, self.padding, self.dilation)
+
+
+class AvgPool2d(nn.AvgPool2d):
+    def forward(self, values: Tensor) -> Any:
+        size: Any = self.kernel_size
+        area = size**2
+        return Product.apply(self._sums, values, values.new_full((1, area), 1 / area), None)
+
+    def _sums(self, values: Tensor, weight: Tensor) -> Tensor:
+        return functional.avg_pool2d(values, self.kernel_size, divisor_override=1) * weight[0, 0]
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def forward(self, values: Tensor) -> Any:
+        mean, variance = self._moments(values.detach()) if self.training else (self.running_mean, self.running_var)
+        return Normalisation.apply(values, self.weight, self.bias, mean, root(variance + self.eps))
+
+    def _moments(self, values: Tensor) -> tuple[Any, Any]:
+        """Mean and variance of each channel, which the running ones take up."""
+        terms, momentum = count(values), self.momentum or 0.0
+        mean = (total(values) * (1 / terms)).float()
+        variance = (total((values - mean[:, None, None]).square_()) * (1 / terms)).float()
+        self.running_mean.mul_(1 - momentum).add_(mean * momentum)
+        self.running_var.mul_(1 - momentum).add_(variance * (terms / (terms - 1) * momentum))
+        self.num_batches_tracked += 1
+        return mean, variance
+
+
+class Normalisation(Function):
+    """(values - mean) / deviation × weight + bias, with the gradient for mean and deviation of these values."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+        inverse = torch.div(torch.ones_like(deviation), deviation)
+        normal = (values - mean[:, None, None]).mul_(inverse[:, None, None])
+        ctx.save_for_backward(normal, (weight * inverse)[:, None, None])
+        return (normal * weight[:, None, None]).add_(bias[:, None, None])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), (normal, factor), share = gradients, ctx.saved_tensors, 1 / count(gradients[0])
+        to_bias, to_weight = total(gradient), total(gradient * normal)
+        mean, slope = ((part * share).float()[:, None, None] for part in (to_bias, to_weight))
+        return (gradient - mean).sub_(normal * slope).mul_(factor), to_weight.float(), to_bias.float(), None, None
+
+
+EXACT = {nn.Linear: Linear, nn.Conv2d: Conv2d, nn.AvgPool2d: AvgPool2d, nn.BatchNorm2d: BatchNorm2d}
+MOVES = (nn.ReLU, nn.Flatten, "flatten", "permute", "reshape", "view")  # they choose and move numbers, and round none
+OPTIONS = {"groups": 1, "padding_mode": "zeros", "affine": True, "track_running_stats": True, "ceil_mode": False}
+
+
+def convert(network: nn.Module) -> nn.Module:
+    """The same network with exact layers. Raises PipelineError that names what has no exact form here."""
+    for node in fx.symbolic_trace(network).graph.nodes:
+        module = network.get_submodule(node.target) if node.op == "call_module" else None
+        kind = getattr(node.target, "__name__", node.target) if module is None else type(module)
+        usual = all(getattr(module, option, value) == value for option, value in OPTIONS.items())
+        touching = not isinstance(module, nn.AvgPool2d) or (module.stride, module.padding) == (module.kernel_size, 0)
+        if node.op not in ("placeholder", "output") and not (kind in (*EXACT, *MOVES) and usual and touching):
+            known = ", ".join(getattr(one, "__name__", str(one)) for one in (*EXACT, *MOVES))
+            raise PipelineError(
+                f"runtime.arithmetic: exact: {node.target} ({module or node.op}) has no exact form; there are {known}, "
+                "with torch's usual options (no groups, pooling windows that touch)"
+            )
+    for layer in network.modules():
+        layer.__class__ = EXACT.get(type(layer), type(layer))
+    return network
+
+
+def is_exact(network: nn.Module) -> bool:
+    """Whether `convert` made it."""
+    return any(type(module) in EXACT.values() for module in network.modules())
