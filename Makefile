@@ -11,7 +11,7 @@ INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published test test-browser test-server test-signing test-long test-portable test-faults test-faults-small check verify-lock report setup ui lock clean help
+.PHONY: repro bench study-published study-exact test test-browser test-server test-signing test-long test-portable test-faults test-faults-small check verify-lock report setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -21,6 +21,9 @@ repro: setup ## the main job: download, verify, train, evaluate, report, publish
 
 study-published: setup ## the write-ups' recipes to the letter, and the table of studies/published
 	@cd studies/published && mnist repro && python ../measure.py && mnist repro
+
+study-exact: setup ## four recipes in exact arithmetic: the committed bits on every machine
+	@cd studies/exact && mnist repro
 
 bench: setup ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
 	@dvc repro --quiet verify && python -m benchmarks
@@ -65,7 +68,7 @@ check: setup ## style, types, and that dvc.lock is current
 	@ruff format --check .
 	@mypy
 	@# not publish: it depends on folders that are only whole after a run; a run in CI holds its entry against dvc.lock
-	@plan=$$(dvc repro --dry --allow-missing report studies/published/dvc.yaml) || { echo "$$plan"; exit 1; }; \
+	@plan=$$(dvc repro --dry --allow-missing report studies/published/dvc.yaml studies/exact/dvc.yaml) || { echo "$$plan"; exit 1; }; \
 	if echo "$$plan" | grep "Running stage"; then echo "dvc.lock is not current; run make repro and commit it"; exit 1; fi
 
 verify-lock: setup ## hold the results of a fresh run against the committed ones
