@@ -24,6 +24,7 @@ from filelock import FileLock
 from mnist_pipeline.core import params
 from mnist_pipeline.data import verification
 from tests import golden, synthetic
+from tests.faults.tracking import Server
 from tests.repository import Repository, create
 
 MODELS = {
@@ -102,6 +103,15 @@ def real_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
             golden.verify_real_mnist()
 
     return once(tmp_path_factory, "mnist", make)
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running MLflow server, over SQLite; tests keep apart by the name of the data set."""
+    running = Server(tmp_path_factory.mktemp("server"))
+    running.start()
+    yield running
+    running.kill()
 
 
 @pytest.fixture(scope="session")

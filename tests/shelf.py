@@ -1,5 +1,6 @@
 """A small library of models to choose among, from folders instead of a registry, and the server over it."""
 
+import dataclasses
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from threading import Thread
 from mnist_pipeline import networks
 from mnist_pipeline.app import hosting
 from mnist_pipeline.app.library import Library
+from mnist_pipeline.core.files import sha256_of
+from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.versions import Version
 from tests import synthetic
 
@@ -32,9 +35,21 @@ class Registry:
         self.fetched.append(version.number)
         shutil.copytree(self.folder / str(version.number), folder, dirs_exist_ok=True)
         (folder / "mlp_28.py").write_bytes(self.network)
+        (folder / integrity.SUMS).write_text(self._sums(version.number), encoding="utf-8")
 
     def library(self, kept: Path) -> Library:
-        return Library([entry(1), entry(2, champion=True), entry(3)], self.fetch, kept)
+        return Library([self.entry(1), self.entry(2), self.entry(3)], self.fetch, kept)
+
+    def entry(self, number: int) -> Version:
+        """One of the versions as it is now."""
+        tags = {integrity.TAG: hashlib.sha256(self._sums(number).encode()).hexdigest()}
+        made_up = entry(number, champion=number == CHAMPION)
+        return dataclasses.replace(made_up, tags=made_up.tags | tags)
+
+    def _sums(self, number: int) -> str:
+        files = {path.name: sha256_of(path) for path in (self.folder / str(number)).iterdir()}
+        files["mlp_28.py"] = hashlib.sha256(self.network).hexdigest()
+        return "".join(f"{digest}  {integrity.PLAIN}/{name}\n" for name, digest in files.items())
 
 
 def entry(number: int, champion: bool = False) -> Version:

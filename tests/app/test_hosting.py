@@ -19,7 +19,7 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry.versions import Version
 from tests.pictures import bombs
 from tests.repository import ROOT, Repository, environment
-from tests.shelf import CHAMPION, Registry, entry
+from tests.shelf import CHAMPION, Registry
 
 PROGRAM = """
 import sys
@@ -61,7 +61,7 @@ def test_only_the_champion_has_to_be_there(broken: int, tmp_path: Path, capsys: 
             raise PipelineError("gone")
         registry.fetch(version, folder)
 
-    library = Library([entry(1), entry(CHAMPION, champion=True)], fetch, tmp_path / "kept")
+    library = Library([registry.entry(1), registry.entry(CHAMPION)], fetch, tmp_path / "kept")
     if broken == CHAMPION:
         with pytest.raises(PipelineError, match="gone"):
             hosting.warm_up(library)

@@ -1,6 +1,7 @@
 """The library: champion first, and every model fetched and loaded once, however many ask at the same time."""
 
 import dataclasses
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_what_was_fetched_is_kept_for_the_next_time(registry: Registry, tmp_path
     assert registry.fetched == [CHAMPION]
 
 
+@pytest.mark.parametrize("name", ["weights.safetensors", "model.json", "mlp_28.py", "SHA256SUMS", "added.py"])
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink(missing_ok=True)])
+def test_what_was_kept_and_damaged_since_is_fetched_again(
+    name: str, damage: Callable[[Path], object], registry: Registry, tmp_path: Path
+) -> None:
+    registry.library(tmp_path / "kept").classifier(1)
+    (kept,) = (path.parent for path in (tmp_path / "kept").rglob("model.json"))
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    damage(kept / name)
+    damaged = {path.name: path.read_bytes() for path in kept.iterdir()} != before
+    assert registry.library(tmp_path / "kept").classifier(1)
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+    assert registry.fetched == [1, 1] if damaged else [1]
+
+
 def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_path: Path) -> None:
     def cut_off(version: Version, folder: Path) -> None:
         registry.fetch(version, folder)
@@ -61,7 +77,7 @@ def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_
         raise PipelineError("the registry went away")
 
     with pytest.raises(PipelineError, match="the registry went away"):
-        Library([entry(1)], cut_off, tmp_path / "kept").classifier(1)
+        Library([registry.entry(1)], cut_off, tmp_path / "kept").classifier(1)
     assert registry.library(tmp_path / "kept").classifier(1)
     assert registry.fetched == [1, 1]
 
@@ -82,8 +98,8 @@ def test_a_version_of_another_network_is_not_computed_with_this_one(
 ) -> None:
     """Nor with its own, which is never run."""
     monkeypatch.chdir(tmp_path)
-    library = registry.library(tmp_path / "kept")
     registry.network = networks.source("mlp_28").read_bytes() + change
+    library = registry.library(tmp_path / "kept")
     if not change:
         assert library.classifier(CHAMPION)
         return

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,12 +75,11 @@ def test_a_store_that_is_not_there_yet_is_worth_a_note() -> None:
 
 def test_a_store_that_nobody_can_write_to_says_why(folder: Path) -> None:
     (folder / paths.STORE).mkdir()
-    with sqlite3.connect(folder / paths.DATABASE) as other:
+    with closing(sqlite3.connect(folder / paths.DATABASE)) as other:
         other.execute("CREATE TABLE something (number)")
         other.commit()
         other.execute("BEGIN IMMEDIATE")
         assert "database is locked" in Check("store", None, lambda: repository.store("tiny"))().found
-    other.close()
     (folder / paths.DATABASE).write_bytes(b"no database " * 1000)
     found = Check("store", None, lambda: repository.store("tiny"))()
     assert (found.state, found.found.rpartition(": ")[2]) == ("mend", "file is not a database")

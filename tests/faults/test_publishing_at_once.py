@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,15 +32,6 @@ that names the address. {ONCE}. Seed 0."""
 FAILING = f"""\
 `mnist publish` to an MLflow server behind a proxy that answers 500 to every third request, by turns after the server
 has done it and without. {ONCE}."""
-
-
-@pytest.fixture(scope="module")
-def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running server; tests keep apart by the name of the data set."""
-    running = Server(tmp_path_factory.mktemp("server"))
-    running.start()
-    yield running
-    running.kill()
 
 
 @pytest.fixture(scope="module")

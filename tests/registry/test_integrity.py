@@ -88,6 +88,9 @@ def retag(repository: Repository, digest: str) -> None:
     repository.query(f"UPDATE model_version_tags SET value = '{digest}' {which}")  # noqa: S608
 
 
+RENEW = "DELETE FROM model_version_tags WHERE key = 'network_sha256' AND version = 1"  # so that `publish` does
+
+
 def test_sums_cover_every_file_as_sha256sum_reads_them_and_their_digest_is_a_tag(
     registered: Repository, tmp_path: Path
 ) -> None:
@@ -133,6 +136,15 @@ def test_any_file_that_is_another_is_refused_by_pull_and_by_the_page(
     assert f"{name} arrived with" in page(store, tmp_path, code=1)
 
 
+def test_what_the_page_keeps_is_fetched_again_when_it_was_damaged(store: Repository, tmp_path: Path) -> None:
+    page(store, tmp_path)
+    (weights,) = (store.path / ".mlflow/fetched").rglob("weights.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + b"!")
+    page(store, tmp_path)
+    assert weights.read_bytes() == whole
+
+
 def test_what_is_registered_is_never_run(store: Repository, tmp_path: Path) -> None:
     """Neither the network's file nor what MLmodel names, though sums and tag fit; --commit and the page refuse it."""
     marker = tmp_path / "marker"
@@ -168,6 +180,7 @@ def test_publish_makes_the_files_anew_of_what_has_no_sums_or_another_text_of_its
     store.query("DELETE FROM model_version_tags WHERE key IN ('sha256sums', 'network_sha256')")
     assert "`mnist publish` its commit again" in store.run("mnist", "pull", str(tmp_path / "new"), code=1)
     before = store.published()
+    shutil.rmtree(champion(store))
     store.run("mnist", "publish")
     assert store.published() == before
     store.run("mnist", "pull", str(tmp_path / "new"))
@@ -181,6 +194,49 @@ def test_publish_makes_the_files_anew_of_what_has_no_sums_or_another_text_of_its
         assert store.published() == before
     finally:
         network.write_bytes(given)
+
+
+def test_files_of_an_earlier_upload_are_removed_and_those_of_others_named(store: Repository, tmp_path: Path) -> None:
+    """Such as a version of MLflow gave that named them otherwise, and a signature of what was there."""
+    folder, theirs = champion(store), champion(store) / "notes.txt"
+    stale = [folder / "data/model.old", folder / integrity.SIGNATURE]
+    for file in stale:
+        file.write_text("old")
+    retag(store, integrity.seal(folder))
+    theirs.write_text("theirs")
+    store.query(RENEW)
+    output = store.run("mnist", "publish", code=1)
+    assert "tiny version 1 (plain): notes.txt arrived with SHA-256 " in output
+    assert "SHA256SUMS does not list it; whoever put it into the store should delete it there" in output
+    assert f"uploads to {folder.as_uri()}; when nobody else" in output
+    assert [file for file in (*stale, theirs) if file.exists()] == [theirs]
+    theirs.unlink()
+    store.run("mnist", "publish")
+    store.run("mnist", "pull", str(tmp_path / "new"))
+    assert store.query("SELECT count(*) FROM model_version_tags WHERE key = 'network_sha256'") == [(2,)]
+
+
+MEDDLING = """
+from mlflow.tracking import MlflowClient
+from mnist_pipeline.registry import publishing
+set_tag = MlflowClient.set_model_version_tag
+def set_and_lose(client, name, version, key, value):
+    set_tag(client, name, version, key, "0" * 64 if key == "sha256sums" else value)
+MlflowClient.set_model_version_tag = set_and_lose
+publishing.publish(["plain", "weak"])
+"""
+
+
+def test_a_publisher_whose_files_another_replaces_each_time_gives_up_and_the_next_one_begins_again(
+    store: Repository, tmp_path: Path
+) -> None:
+    store.query(RENEW)
+    (tmp_path / "meddling.py").write_text(MEDDLING, "utf-8")
+    output = store.run("python3", str(tmp_path / "meddling.py"), code=1)
+    assert "tiny version 1 (plain): SHA256SUMS arrived with SHA-256 " in output
+    assert "That was so after each of 3 uploads to file://" in output
+    store.run("mnist", "publish")
+    store.run("mnist", "pull", str(tmp_path / "new"))
 
 
 SNIPPET = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
@@ -207,6 +263,20 @@ def test_a_key_without_the_package_says_what_to_install(
         integrity.seal(tmp_path) if variable == integrity.SIGNING_KEY else integrity.check(tmp_path, digest, "it")
 
 
+def test_a_version_is_signed_again_when_the_key_is_another(store: Repository, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KEYS, "ours", "theirs"], cwd=tmp_path, check=True)
+    (tmp_path / "model_signing.py").write_text("raise ImportError('it is not here')", "utf-8")
+    ours, path = sha256_of(tmp_path / "ours.pub"), f"{ROOT / 'src'}:{tmp_path}"
+    tag = f"INSERT INTO model_version_tags (name, version, key, value) SELECT name, version, 'signed', '{ours}'"
+    store.query(f"{tag} FROM model_versions")
+    for name, code in (("ours", 0), ("theirs", 1)):
+        key = {integrity.SIGNING_KEY: str(tmp_path / name), "PYTHONPATH": path}
+        output = store.run("mnist", "publish", code=code, **key)
+        assert ("MNIST_SIGNING_KEY is set, but it is not here" in output) == (name == "theirs")
+    absent = store.run("mnist", "publish", code=1, **{integrity.SIGNING_KEY: "absent.pem"})
+    assert "error: MNIST_SIGNING_KEY: absent.pem: can't sign with it: [Errno 2] No such file" in absent
+
+
 @pytest.mark.signing
 def test_a_signature_is_verified_by_the_package_by_pull_and_by_the_page(built: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KEYS, "ours", "theirs"], cwd=tmp_path, check=True)
@@ -226,6 +296,11 @@ def test_a_signature_is_verified_by_the_package_by_pull_and_by_the_page(built: P
         project.run(*command, "--public_key", str(theirs), code=1)
     assert "does not verify" in project.run("mnist", "pull", "new", code=1, **{integrity.VERIFYING_KEY: str(theirs)})
     assert "Classifier" in page(project, tmp_path, **verifying)
+    for name, code in (("theirs", 1), ("ours", 0)):  # the last one signs what the other had signed
+        project.run("mnist", "publish", code=0, **{integrity.SIGNING_KEY: str(tmp_path / name)})
+        project.run("mnist", "pull", f"signed by {name}", code=code, **verifying)
+        signed = project.query("SELECT DISTINCT value FROM model_version_tags WHERE key = 'signed'")
+        assert signed == [(sha256_of(tmp_path / f"{name}.pub"),)]
     forge(project, tmp_path / "marker")
     assert "model.sig does not verify with" in project.run("mnist", "pull", "new", code=1, **verifying)
     assert "do not use it" in page(project, tmp_path, code=1, **verifying)

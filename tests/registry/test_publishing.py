@@ -193,6 +193,24 @@ def test_models_of_users_stay(project: Repository, alone: str) -> None:
     assert "PyFuncModel" in project.run("python3", "-W", "ignore", "-c", LOAD, "models:/tiny/3", code=0, **place)
 
 
+def test_a_deleted_experiment_is_named_and_what_restores_it_is_said(project: Repository) -> None:
+    project.run("mnist", "publish")
+    project.run("python3", "-c", DELETED)
+    output = project.run("mnist", "publish", code=1)
+    store = f"sqlite:///{project.path}/.mlflow/mlflow.db"
+    assert output.startswith(f"error: MLflow's store at {store}: experiment tiny was deleted; to restore it ")
+    command = f"MLFLOW_TRACKING_URI='{store}' mlflow experiments restore --experiment-id 1"
+    assert f"{command}; or name another store" in output
+    project.run("sh", "-c", command)
+    project.run("mnist", "publish")
+    assert project.published() == WHOLE
+
+
+DELETED = """
+import mlflow
+client = mlflow.MlflowClient("sqlite:///.mlflow/mlflow.db")
+client.delete_experiment(client.get_experiment_by_name("tiny").experiment_id)
+"""
 REMOVED = """
 import mlflow
 mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")

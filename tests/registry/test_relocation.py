@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,18 @@ client.log_text(run.info.run_id, "theirs", "note.txt")
 
 
 def _addresses(store: Path) -> set[str]:
-    with sqlite3.connect(store) as link:
+    with closing(sqlite3.connect(store)) as link:
         return {row[0] for row in link.execute("SELECT artifact_uri FROM runs")}
+
+
+LOOK = """
+import sys
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(arguments[0]) if event == "sqlite3.connect" else None)
+from mnist_pipeline.registry import relocation
+print("\\n".join(relocation.relocate(apply=False)))
+assert list(map(str, opened)) == [str(relocation.store.database())], opened
+"""
 
 
 @pytest.fixture
@@ -44,6 +55,8 @@ def test_experiments_of_another_living_project_stay_where_they_are(filled: Repos
 def test_the_database_is_copied_before_it_is_changed(filled: Repository, tmp_path: Path) -> None:
     before = _addresses(filled.path / ".mlflow/mlflow.db")
     moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere")))
+    assert "runs.artifact_uri: 2" in moved.run("python3", "-c", LOOK), "to look takes no copy, not even in memory"
+    assert _addresses(moved.path / ".mlflow/mlflow.db") == before
     lines = moved.run("mnist", "relocate", "--apply")
     (backup,) = (moved.path / ".mlflow").glob("mlflow.db.*.backup")
     assert f"was copied to {backup} before" in lines

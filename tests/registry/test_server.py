@@ -3,24 +3,23 @@
 import shutil
 import ssl
 import subprocess
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from mnist_pipeline.registry import integrity
 from tests.faults.tracking import Server
 from tests.repository import Repository, outcomes
-from tests.server import held, proxy
+from tests.server import held, interleaving, proxy
 
+FORGET = """
+import mlflow
+client = mlflow.MlflowClient()
+for version in client.search_model_versions("name = 'tiny'"):
+    client.delete_model_version_tag("tiny", version.version, "network_sha256")
+"""
 SELF_SIGNED = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=here -addext subjectAltName=IP:127.0.0.1"
-
-
-@pytest.fixture(scope="module")
-def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server"))
-    running.start()
-    yield running
-    running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +66,33 @@ def test_a_server_that_was_emptied_gets_everything_again(tracking: Server, proje
     ranks, found = held.expected(project), held.look(tracking.address, "tiny")
     assert found.contents_of_versions == found.contents_of_runs == dict.fromkeys(ranks, 1)
     assert found.champion.tags["model"] == "plain"
+
+
+def test_two_that_renew_the_files_of_one_version_leave_those_of_one(
+    tracking: Server, project: Repository, tmp_path: Path
+) -> None:
+    """The second does all its work after the first has brought its files and before it tells the digest of their sums.
+
+    A file that only an earlier upload had goes from the server, too.
+    """
+    other = Repository(Path(shutil.copytree(project.path, tmp_path / "other")))
+    place = {"MLFLOW_TRACKING_URI": tracking.address}
+    project.run("mnist", "publish", code=0, **place)
+    for manifest in (tracking.log.parent / "artifacts").rglob("extra_files/model.json"):
+        manifest.with_name("old.json").touch()
+        integrity.seal(manifest.parents[1])
+    project.run("python3", "-c", FORGET, code=0, **place)
+    how = {project: ("first", "second", "set_model_version_tag"), other: ("second", "first", "overtaking")}
+    with ThreadPoolExecutor() as threads:
+        for done in [
+            threads.submit(one.run, "python3", interleaving.__file__, str(tmp_path), *arguments, code=0, **place)
+            for one, arguments in how.items()
+        ]:
+            done.result()
+    for version in ("1", "2"):
+        pulled = tmp_path / version
+        project.run("mnist", "pull", "--version", version, str(pulled), code=0, **place)
+        assert not (pulled / "extra_files/old.json").exists()
 
 
 def _ran(output: str) -> list[str]:

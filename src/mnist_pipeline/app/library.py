@@ -1,6 +1,7 @@
 """The registered models as people choose among them: each fetched from the registry once and loaded once."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -25,8 +26,9 @@ FETCHED = paths.STORE / "fetched"
 class Library:
     """Registered versions by number, champion first, then the newest first.
 
-    `folder` keeps, by their digest, the files of a version that `fetch` puts into a folder. Threads may share a
-    library: one loads a model, the others wait for it. `unavailable` has the reason of versions that need other code.
+    `folder` keeps, by their digest, the files of a version that `fetch` puts into a folder; those that were damaged
+    there since are fetched again. Threads may share a library: one loads a model, the others wait for it. `unavailable`
+    has the reason of versions that need other code.
     """
 
     def __init__(self, registered: "list[Version]", fetch: "Callable[[Version, Path], None]", folder: Path) -> None:
@@ -61,10 +63,12 @@ class Library:
         place = self._folder / digest
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / "lock"):
-            if not place.exists():
+            if not integrity.holds(place, digest):
                 with whole(place) as part:
                     part.mkdir()
                     self._fetch(version, part)
+                    if place.exists():
+                        shutil.rmtree(place)
         return place
 
 

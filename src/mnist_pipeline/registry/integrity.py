@@ -5,27 +5,33 @@ version. That shows damage. It does not show malice: whoever may write to the re
 OpenSSF's format, which `model_signing verify key` reads too, can't be made without the private key.
 """
 
+import hashlib
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import sha256_of
 
 SUMS, SIGNATURE = "SHA256SUMS", "model.sig"
+PLAIN = "extra_files"  # where MLflow puts the files that `publish` gives it beside its own
 FILES = "dvc.files.json"  # what DVC has of models/NAME, whose md5 is in dvc.lock: a list of its files with theirs
 TAG = "sha256sums"  # of a version: the digest of SHA256SUMS
+NETWORK = "network_sha256"  # of a version: the digest of its network's file
 ADDED = ("registered_model_meta", "README.md")  # by MLflow, as it downloads; by `mnist pull`
 SIGNING_KEY, VERIFYING_KEY = "MNIST_SIGNING_KEY", "MNIST_VERIFYING_KEY"  # name the files of an elliptic key, in PEM
 PACKAGE = "model-signing==1.1.1 pyopenssl==26.4.0"
 
 
 def marks(network: Path) -> dict[str, str]:
-    """Tags of a version: the network's text, since another may have given the same weights, and whether it is signed.
+    """Tags of a version: the network's text, since another may have given the same weights, and who signs.
 
-    `publish` makes the files of a version anew that has others.
+    That is the SHA-256 of the public key as a file in PEM, which model.sig names, too. `publish` makes the files of a
+    version anew that has others. Raises PipelineError when MNIST_SIGNING_KEY can't be used.
     """
-    signed = {"signed": "yes"} if os.environ.get(SIGNING_KEY) else {}
-    return {"network_sha256": sha256_of(network)} | signed
+    key = os.environ.get(SIGNING_KEY)
+    signed = {"signed": hashlib.sha256(_public(key)).hexdigest()} if key else {}
+    return {NETWORK: sha256_of(network)} | signed
 
 
 def seal(folder: Path) -> str:
@@ -46,19 +52,49 @@ def check(folder: Path, expected: str, what: str) -> None:
     Raises PipelineError, which begins with `what`, for a file that is damaged, missing or not listed, and for a
     signature that is missing or not by that key.
     """
-    found, lines = _digests(folder), list[str]()
+    _check_sums(folder, expected, what)
+    if key := os.environ.get(VERIFYING_KEY):
+        _verify(folder, key, f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY})")
+
+
+def check_own(folder: Path, expected: str, what: str) -> None:
+    """As `check`, for whoever published it: a signature has to be by MNIST_SIGNING_KEY, if there is one."""
+    _check_sums(folder, expected, what)
+    if key := os.environ.get(SIGNING_KEY):
+        with NamedTemporaryFile() as public:
+            public.write(_public(key))
+            public.flush()
+            _verify(folder, public.name, f"{what}: {SIGNATURE} is not by {key} ({SIGNING_KEY})")
+
+
+def holds(folder: Path, expected: str) -> bool:
+    """Whether `folder` has SHA256SUMS with this digest, and the plain files that it lists, and no others."""
+    if not (folder / SUMS).is_file() or sha256_of(folder / SUMS) != expected:
+        return False
+    return {f"{PLAIN}/{name}": digest for name, digest in _digests(folder).items()} == {
+        name: digest for name, digest in _listed(folder).items() if name.startswith(f"{PLAIN}/")
+    }
+
+
+def left_over(former: Path, new: Path) -> list[str]:
+    """What was published of a version before, unchanged since, and is not among its new files; its signature, too."""
+    stale = {name for name, _ in _digests(former).items() & _listed(former).items()} - _digests(new).keys()
+    if (former / SIGNATURE).is_file() and not (new / SIGNATURE).is_file():
+        stale.add(SIGNATURE)
+    return sorted(stale)
+
+
+def _check_sums(folder: Path, expected: str, what: str) -> None:
+    found, listed = _digests(folder), _listed(folder) | {SUMS: expected}
     if (folder / SUMS).is_file():
         found[SUMS] = sha256_of(folder / SUMS)
-        lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
-    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)} | {SUMS: expected}
     for name in (SUMS, *sorted(listed.keys() | found.keys())):
         if found.get(name) != listed.get(name):
+            advice = "pull it again" if name in listed else "whoever put it into the store should delete it there"
             raise PipelineError(
                 f"{what}: {name} arrived with SHA-256 {found.get(name, 'of nothing: it is missing')}, expected "
-                f"{listed.get(name, f'none: {SUMS} does not list it')}; pull it again"
+                f"{listed.get(name, f'none: {SUMS} does not list it')}; {advice}"
             )
-    if key := os.environ.get(VERIFYING_KEY):
-        _verify(folder, key, what)
 
 
 def standard() -> str:
@@ -79,6 +115,25 @@ def _digests(folder: Path) -> dict[str, str]:
     return {name: sha256_of(path) for name, path in files.items() if name not in (SUMS, SIGNATURE, *ADDED)}
 
 
+def _listed(folder: Path) -> dict[str, str]:
+    """The digests in SHA256SUMS, by file; none where it is missing."""
+    if not (folder / SUMS).is_file():
+        return {}
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _public(key: str) -> bytes:
+    """The public half of a private key, in PEM, as `openssl ec -pubout` writes it."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    try:
+        private = load_pem_private_key(Path(key).read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:  # TypeError: it has a password
+        raise _unusable(key, error) from error
+    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 def _sign(folder: Path, key: str) -> None:
     try:
         from model_signing import hashing, signing
@@ -88,11 +143,11 @@ def _sign(folder: Path, key: str) -> None:
         config.sign(folder, folder / SIGNATURE)
     except ImportError as error:
         raise _lacking(SIGNING_KEY, error) from error
-    except (OSError, ValueError, TypeError) as error:  # TypeError: it has a password
-        raise PipelineError(f"{SIGNING_KEY}: {key}: can't sign with it: {error}") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise _unusable(key, error) from error
 
 
-def _verify(folder: Path, key: str, what: str) -> None:
+def _verify(folder: Path, key: str, otherwise: str) -> None:
     try:
         from model_signing import verifying
 
@@ -101,9 +156,13 @@ def _verify(folder: Path, key: str, what: str) -> None:
         raise _lacking(VERIFYING_KEY, error) from error
     except Exception as error:  # whatever a forged file makes the package raise
         raise PipelineError(
-            f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY}): {str(error) or type(error).__name__}; "
+            f"{otherwise}: {str(error) or type(error).__name__}; "
             "if that is the right key, somebody else published or changed it: do not use it"
         ) from error
+
+
+def _unusable(key: str, error: Exception) -> PipelineError:
+    return PipelineError(f"{SIGNING_KEY}: {key}: can't sign with it: {error}")
 
 
 def _lacking(variable: str, error: ImportError) -> PipelineError:

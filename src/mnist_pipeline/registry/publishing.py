@@ -7,44 +7,41 @@ finds the version that stayed.
 """
 
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import mlflow
-import numpy as np
-import torch
-from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, LoggedModelStatus, Metric, Param, Run
+from mlflow.entities import (
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    Run,
+)
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types import Schema, TensorSpec
 
 from mnist_pipeline.commits import lockfile
-from mnist_pipeline.core import paths
-from mnist_pipeline.registry import champion, integrity, publication, relocation, store, versions
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.registry import champion, integrity, publication, relocation, store, upload, versions
 from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.versions import MOVE, Version
 from mnist_pipeline.results import leaderboard
-from mnist_pipeline.training import checkpoints, predictor
-
-REQUIREMENTS = [
-    f"mlflow=={mlflow.__version__}",
-    f"torch=={torch.__version__.split('+')[0]}",
-    f"numpy=={np.__version__}",
-]
 
 
 def publish(models: list[str]) -> None:
     """Put every model into MLflow once, let the best of them challenge the champion, and leave a receipt.
 
-    Raises PipelineError when a model was not built yet or the store can't be used.
+    Raises PipelineError when a model was not built yet, the store can't be used, or its experiment was deleted.
     """
     leaderboard.check_leftovers(models)
     lock = lockfile.load()
     publications = [publication.gather(model, lock) for model in models]
     with publisher() as client:
         relocation.check(publications[0].name)
+        _check_experiment(client, publications[0].name)
         for one in publications:
             _publish_one(client, one)
         registered = champion.elect(client, publications[0].name)
@@ -54,6 +51,18 @@ def publish(models: list[str]) -> None:
         if holder and published and version.is_candidate and not version.is_comparable(holder):
             print(f"{version.model}: not compared with the champion, which was validated on other images", flush=True)
     store.leave_receipt(contents)
+
+
+def _check_experiment(client: MlflowClient, name: str) -> None:
+    """Raise PipelineError when somebody deleted it: what else would come back with it, they have to know."""
+    there = client.get_experiment_by_name(name)
+    if there and there.lifecycle_stage == LifecycleStage.DELETED:
+        address, number = store.shown(store.address()), there.experiment_id
+        raise PipelineError(
+            f"MLflow's store at {address}: experiment {name} was deleted; to restore it with all its runs: "
+            f"MLFLOW_TRACKING_URI='{address}' mlflow experiments restore --experiment-id {number}; or name another "
+            "store in MLFLOW_TRACKING_URI; then run this again"
+        )
 
 
 def _publish_one(client: MlflowClient, given: Publication) -> None:
@@ -70,9 +79,7 @@ def _complete(client: MlflowClient, given: Publication) -> None:
         _make(client, given)
     version = _keep_one(client, given)
     if version.model_id and not version.tags.items() >= integrity.marks(given.network).items():
-        sums = _upload(client, given, version.run_id, version.model_id)
-        for key, value in ({"signed": "no"} | integrity.marks(given.network) | {integrity.TAG: sums}).items():
-            client.set_model_version_tag(given.name, str(version.number), key, value)
+        upload.renew(client, given, version)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
         if version.tags.get(key) != value and not (key == "candidate" and version.is_candidate):
@@ -159,32 +166,6 @@ def _log_model(client: MlflowClient, run: Run, given: Publication) -> tuple[str,
     run_id, tags = run.info.run_id, {"content": given.content}  # ours, and so to be removed when another is kept
     model = client.create_logged_model(run.info.experiment_id, given.model, run_id, tags, given.params)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-    sums = _upload(client, given, run_id, model.model_id)
+    sums = upload.log(client, given, run_id, model.model_id)
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     return str(model.model_id), sums
-
-
-def _upload(client: MlflowClient, given: Publication, run_id: str, model_id: str) -> str:
-    """Bring the model's files to MLflow: as it has them, and those that make the model without MLflow and us.
-
-    They are summed up, and signed, before they leave this machine. Returns the digest of the sums.
-    """
-    folder = paths.model(given.model)
-    images = Schema([TensorSpec(np.dtype(np.float32), (-1, 1, 28, 28))])
-    probabilities = Schema([TensorSpec(np.dtype(np.float32), (-1, 10))])
-    with TemporaryDirectory() as temporary:
-        saved = Path(temporary) / "model"
-        mlflow.pytorch.save_model(
-            predictor.load(folder),
-            saved,
-            mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
-            signature=ModelSignature(images, probabilities),
-            input_example=np.zeros((2, 1, 28, 28), np.float32),  # one row would freeze the batch at 1
-            pip_requirements=REQUIREMENTS,
-            extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), given.network.as_uri()],
-            serialization_format="pt2",
-        )
-        (saved / integrity.FILES).write_bytes(lockfile.listing(folder))
-        sums = integrity.seal(saved)
-        client.log_model_artifacts(model_id, str(saved))
-    return sums

@@ -15,11 +15,10 @@ from mnist_pipeline.commits.lineage import Built
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry import integrity, model_card
 from mnist_pipeline.registry.connection import existing
+from mnist_pipeline.registry.integrity import PLAIN
 from mnist_pipeline.registry.publication import MD5
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints
-
-PLAIN = "extra_files"  # where MLflow puts the files that `publish` gives it beside its own
 
 
 def results_of(version: Version) -> dict[str, str]:
@@ -34,10 +33,13 @@ def results_of(version: Version) -> dict[str, str]:
 def fetch(version: Version, folder: Path) -> None:
     """Bring the plain files of a version into `folder`: weights.safetensors, model.json, and its network's own file.
 
+    SHA256SUMS comes with them, so that `integrity.holds` can tell later whether they still are what was registered.
     Raises PipelineError when the store can't be reached or the files are not those that were registered.
     """
     with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
-        for file in _download(version, Path(temporary)):
+        whole = Path(temporary)
+        _download(version, whole)
+        for file in (*(whole / PLAIN).iterdir(), whole / integrity.SUMS):
             file.rename(folder / file.name)
 
 

@@ -19,10 +19,9 @@ COLUMNS = (  # table and column of every address of artifacts
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
-MOVE = """
-UPDATE {0} SET {1} = :new || substr({1}, length(:old) + 1)
-WHERE {1} = :old OR substr({1}, 1, length(:old) + 1) = :old || '/'
-"""
+BELOW = "WHERE {1} = :old OR substr({1}, 1, length(:old) + 1) = :old || '/'"
+COUNT = f"SELECT count(*) FROM {{0}} {BELOW}"  # noqa: S608
+MOVE = f"UPDATE {{0}} SET {{1}} = :new || substr({{1}}, length(:old) + 1) {BELOW}"  # noqa: S608
 
 
 def relocate(apply: bool) -> list[str]:
@@ -37,17 +36,21 @@ def relocate(apply: bool) -> list[str]:
             f"{store.shown(store.address())}: no SQLite store of this machine; only such a one can move"
         )
     lines = list[str]()
+    # to look takes the right to write, too: SQLite first rolls back what a killed writer left half done
     with errors_in_one_line(), store.lock() if apply else nullcontext(), closing(sqlite3.connect(database)) as link:
         former = sorted({old for _, old, moved in _elsewhere(link, new) if moved})
         backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")
-        with closing(sqlite3.connect(backup if apply and former else ":memory:")) as copy:
-            link.backup(copy)
-            changed = link if apply else copy
-            for old in former:
-                lines += [f"{old} -> {new}"]
-                for table, column in COLUMNS:
-                    count = changed.execute(MOVE.format(table, column), {"old": old, "new": new}).rowcount
-                    lines += [f"  {table}.{column}: {count}"]
+        if apply and former:
+            with closing(sqlite3.connect(backup)) as copy:
+                link.backup(copy)
+        for old in former:
+            lines += [f"{old} -> {new}"]
+            for table, column in COLUMNS:
+                addresses = {"old": old, "new": new}
+                ((count,),) = link.execute(COUNT.format(table, column), addresses)
+                lines += [f"  {table}.{column}: {count}"]
+                if apply:
+                    link.execute(MOVE.format(table, column), addresses)
         link.commit()
     return [*lines, f"{database} was copied to {backup} before"] if apply and lines else lines
 
