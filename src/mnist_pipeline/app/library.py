@@ -51,7 +51,10 @@ class Library:
         Raises PipelineError when it can't be fetched or is damaged; LateError when that takes more than `SECONDS`;
         OtherCodeError when its network is another here.
         """
-        return asyncio.run(self.arrival(number))
+        try:
+            return self._once(number).result(SECONDS)
+        except TimeoutError:
+            raise _late(number) from None
 
     async def arrival(self, number: int) -> Classifier:
         """The same for a coroutine, which waits without a thread. The thread that loads goes on after `SECONDS`."""
@@ -59,10 +62,7 @@ class Library:
             async with asyncio.timeout(SECONDS):
                 return await asyncio.shield(asyncio.wrap_future(self._once(number)))
         except TimeoutError:
-            raise LateError(
-                f"version {number}: the registry has not handed it over within {SECONDS:.0f} s; it is waited for, so "
-                "ask again later, and see whether the server at MLFLOW_TRACKING_URI answers"
-            ) from None
+            raise _late(number) from None
 
     def _once(self, number: int) -> "Future[Classifier]":
         """A model on its way, or there; what failed is tried again."""
@@ -109,6 +109,13 @@ class Library:
                 f"{version}: waited {SECONDS:.0f} s for {lock}, while this or another `mnist app` fetches a version; "
                 "ask again later, and see whether the server at MLFLOW_TRACKING_URI answers"
             ) from None
+
+
+def _late(number: int) -> LateError:
+    return LateError(
+        f"version {number}: the registry has not handed it over within {SECONDS:.0f} s; it is waited for, so ask again "
+        "later, and see whether the server at MLFLOW_TRACKING_URI answers"
+    )
 
 
 def registered(name: str) -> Library:
