@@ -3,6 +3,7 @@
 import contextlib
 import io
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ import requests
 import torch
 from PIL import Image
 
-from mnist_pipeline.app import api, hosting, readers
+from mnist_pipeline.app import api, hosting, library, readers
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.processors import cores
 from mnist_pipeline.pictures import reader
+from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import predictor
 from tests.pictures import bombs
 from tests.shelf import CHAMPION, OTHER, Registry, entry, serve
@@ -105,6 +108,9 @@ def test_a_name_that_is_not_the_pages_is_refused(host: str, address: str) -> Non
         requests.post(f"{address}/predict", data=SEVEN, headers={"Host": host}, timeout=30),
     ):
         assert answer.status_code == 400
+        reason = f"the host {host!r} is no name of this page; `mnist app --allowed-hosts NAME` adds one"
+        assert answer.json() == {"detail": reason}
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:8000", "[::1]:8000"])
@@ -236,12 +242,47 @@ def test_a_model_that_cannot_be_fetched_is_no_fault_of_the_request(tmp_path: Pat
     assert (answer.status_code, answer.json()["detail"]) == (503, "MLflow's store at http://127.0.0.1:9: no answer")
 
 
+def test_a_registry_that_hangs_delays_its_own_versions_alone(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More requests for such a version than there are turns; others are answered, and it is, too, once it is there."""
+    asked, freed = threading.Event(), threading.Event()
+
+    def fetch(version: Version, folder: Path) -> None:
+        if version.number == OTHER:
+            asked.set()
+            assert freed.wait(60)
+        registry.fetch(version, folder)
+
+    registry.fetched.clear()
+    shelf = Library([entry(CHAMPION, champion=True), entry(OTHER)], fetch, tmp_path)
+    assert shelf.classifier(CHAMPION)
+    monkeypatch.setattr(library, "SECONDS", 3.0)
+    number = cores() + api.LARGE_AT_ONCE
+    large = SEVEN + b"0" * api.SMALL
+    with serve(shelf) as address, ThreadPoolExecutor(number) as clients:
+        hanging = [clients.submit(ask, address, large, OTHER) for _ in range(number)]
+        assert asked.wait(60)
+        began = time.monotonic()
+        assert [ask(address, body).status_code for body in (SEVEN, large)] == [200, 200]
+        assert time.monotonic() - began < 2
+        answers = {(answer.status_code, answer.json()["detail"]) for answer in (one.result() for one in hanging)}
+        freed.set()
+        while (there := ask(address, SEVEN, OTHER)).status_code == 503:
+            assert time.monotonic() - began < 60
+    [(code, detail)] = answers
+    assert code == 503
+    assert detail.startswith(f"version {OTHER}: the registry has not handed it over within 3 s; ")
+    assert there.ok
+    assert registry.fetched.count(OTHER) == 1
+
+
 def test_a_model_of_another_network_is_listed_as_unavailable_and_answered_with_the_reason(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "registry")
     registry.network += b"# other\n"
-    library = registry.library(tmp_path / "kept")
-    hosting.warm_up(library)
-    with serve(library) as address:
+    other = registry.library(tmp_path / "kept")
+    hosting.warm_up(other)
+    with serve(other) as address:
         listed, answer = requests.get(f"{address}/models", timeout=30).json(), ask(address, SEVEN)
     assert (answer.status_code, answer.json()["detail"]) == (503, listed[0]["unavailable"])
     assert "check out a commit that has the same file: mnist lineage --version 2" in listed[0]["unavailable"]

@@ -1,19 +1,24 @@
 """The library: champion first, and every model fetched and loaded once, however many ask at the same time."""
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from mnist_pipeline import networks
-from mnist_pipeline.app.library import Library
+from mnist_pipeline.app import hosting, library
+from mnist_pipeline.app.library import LateError, Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import predictor
 from mnist_pipeline.training.checkpoints import OtherCodeError
+from tests.repository import ROOT, environment
 from tests.shelf import CHAMPION, Registry, entry
 
 
@@ -43,9 +48,9 @@ def test_fifty_at_once_fetch_and_load_it_once(
         return load(folder)
 
     monkeypatch.setattr(predictor, "load", counted)
-    library = registry.library(tmp_path / "kept")
+    shelf = registry.library(tmp_path / "kept")
     with ThreadPoolExecutor(50) as threads:
-        found = set(threads.map(library.classifier, [CHAMPION] * 50))
+        found = set(threads.map(shelf.classifier, [CHAMPION] * 50))
     assert (len(found), len(loaded), registry.fetched) == (1, 1, [CHAMPION])
 
 
@@ -82,6 +87,44 @@ def test_a_fetch_that_was_cut_off_leaves_nothing_behind(registry: Registry, tmp_
     assert registry.fetched == [1, 1]
 
 
+def test_a_fetch_of_another_page_is_not_waited_for_without_end(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was fetched before needs no lock. The first version that is late is the last that is asked for."""
+    kept = tmp_path / "kept"
+    registry.library(kept).classifier(CHAMPION)
+    shelf = registry.library(kept)
+    with FileLock(kept / "lock"):
+        monkeypatch.setattr(library, "SECONDS", 0.5)
+        with pytest.raises(
+            LateError, match=r"version 3.*: waited 0 s for .*/lock, while this or another `mnist app` fe"
+        ):
+            shelf._fetch_into(kept / "3", shelf.versions[3])
+        monkeypatch.setattr(library, "SECONDS", 2.0)
+        hosting.warm_up(shelf)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("version 3 is not ready: ")
+    assert registry.fetched == [CHAMPION]
+
+
+def test_a_registry_that_hangs_keeps_nobody_from_ending(tmp_path: Path) -> None:
+    code = f"""
+import pathlib, time
+from mnist_pipeline.app import library
+from tests.shelf import entry
+
+library.SECONDS = 0.5
+try:
+    library.Library([entry(1)], lambda *_: time.sleep(1000), pathlib.Path({str(tmp_path)!r})).classifier(1)
+except library.LateError as error:
+    print(error)
+"""
+    variables = environment(PYTHONPATH=f"{ROOT / 'src'}:{ROOT}")
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=60)
+    assert "version 1: the registry has not handed it over" in done.stdout
+
+
 def test_what_a_registry_calls_a_digest_leads_nowhere_else(registry: Registry, tmp_path: Path) -> None:
     strange = dataclasses.replace(entry(1), tags={"sha256sums": "../../elsewhere"})
     with pytest.raises(PipelineError, match=r"version 1 .*: tag sha256sums: expected a SHA-256, found '\.\./"):
@@ -99,12 +142,12 @@ def test_a_version_of_another_network_is_not_computed_with_this_one(
     """Nor with its own, which is never run."""
     monkeypatch.chdir(tmp_path)
     registry.network = networks.source("mlp_28").read_bytes() + change
-    library = registry.library(tmp_path / "kept")
+    shelf = registry.library(tmp_path / "kept")
     if not change:
-        assert library.classifier(CHAMPION)
+        assert shelf.classifier(CHAMPION)
         return
     for _ in range(2):
         with pytest.raises(OtherCodeError, match=r"mlp_28\.py differs from it; .*: mnist lineage --version 2$"):
-            library.classifier(CHAMPION)
-    assert list(library.unavailable) == [CHAMPION]
+            shelf.classifier(CHAMPION)
+    assert list(shelf.unavailable) == [CHAMPION]
     assert not Path("marker").exists()

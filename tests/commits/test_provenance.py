@@ -9,8 +9,10 @@ from mnist_pipeline.core.params import Runtime
 from tests.arithmetic.test_portable import needs_avx2
 from tests.repository import Repository, outcomes
 
-SAID = r"^files that differ from the committed ones: (\d+), (.*); `git commit` keeps them, `(.*)` takes them back$"
-LINE = re.compile(SAID, re.MULTILINE)
+SAID = (
+    r"^files that differ from the committed ones: (\d+), (.*); `git add .*` and `git commit` keep them, `(.*)` takes "
+)
+LINE = re.compile(f"{SAID}them back$", re.MULTILINE)
 UNEXPLAINED = "though no input changed: see `mnist verify-repro --here`"
 
 
@@ -48,6 +50,30 @@ def test_why_results_differ_is_an_input_or_native_arithmetic(
     for name in ("params.yaml", "stages/evaluate.py", "stages/train.py"):
         (project.path / name).write_text("", encoding="utf-8")
     assert "since params.yaml, stages changed and this machine computes in " in provenance.uncommitted(cuda)
+
+
+def test_what_was_committed_before_its_results_is_why_they_differ(
+    project: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code whose results are the same bits, and a recipe; what the line says keeps them does."""
+    monkeypatch.chdir(project.path)
+    portable = Runtime(arithmetic="portable", device="cpu", threads=1)
+    with (project.path / "stages/report.py").open("a", encoding="utf-8") as code:
+        code.write("# changes nothing\n")
+    project.commit("Code")
+    [(count, since, _)] = LINE.findall(project.run("mnist", "repro"))
+    assert (count, since) == ("1", "since stages changed")
+    changed = project.params()
+    changed["models"]["weak"]["optimizer"]["learning_rate"] = 2e-4
+    project.write_params(changed)
+    project.run("git", "commit", "--quiet", "--message", "Recipe", "params.yaml")
+    project.repro()
+    said = provenance.uncommitted(portable)
+    assert [since for _, since, _ in LINE.findall(said)] == ["since params.yaml, stages changed"]
+    keep, commit = re.findall(r"`(git add .*?)` and `(git commit)`", said)[0]
+    project.run(*keep.split())
+    project.run(*commit.split(), "--quiet", "--message", "Results")
+    assert provenance.uncommitted(portable) == project.status() == ""
 
 
 def test_where_git_has_no_lock_nothing_is_said(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

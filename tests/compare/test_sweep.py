@@ -24,6 +24,8 @@ def test_two_models_under_two_seeds(project: Repository) -> None:
     shutil.rmtree(project.path / "data/idx")
     first = sweep(project, "--seeds", "2", "--json")
     assert outcomes(first) == {
+        "download": "unchanged",
+        "verify": "ran",
         "train-1@plain": "restored",
         "train-1@weak": "restored",
         "evaluate-1@plain": "restored",
@@ -109,5 +111,6 @@ def test_the_params_are_swept_as_they_are(project: Repository) -> None:
     """No `mnist repro` is needed before, neither for new data nor for a new recipe."""
     project.write_params(project.params() | {"split": {"seed": 5, "validation": 50}})
     output = sweep(project, "--seeds", "1", "--models", "weak")
-    assert outcomes(output) == {"train-1@weak": "ran", "evaluate-1@weak": "ran"}
+    ran = dict.fromkeys(["verify", "train-1@weak", "evaluate-1@weak"], "ran")
+    assert outcomes(output) == {"download": "unchanged"} | ran
     assert "with changes" in output

@@ -103,6 +103,34 @@ def test_what_is_no_entry_of_the_run_cache_disturbs_nobody(shell: Project) -> No
     assert shell.run() == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("whole", "turned"),
+    [(b"path: a\n", b"path: c\n"), (b".dir", b".dis"), (b"outs", b"ouus"), (b"cmd", b"\xe3md"), (b"deps:", b"{eps:")],
+)
+@pytest.mark.parametrize("known", ["dvc.lock", "the run cache alone"])
+def test_a_damaged_entry_of_the_run_cache_is_dropped_and_made_again(
+    shell: Project, capsys: pytest.CaptureFixture[str], whole: bytes, turned: bytes, known: str
+) -> None:
+    shell.write(a=COPY)
+    shell.run()
+    (entry,) = Path(".dvc/cache/runs").glob("*/*/*")
+    entry.with_name(".DS_Store").write_bytes(b"\0\0\0\1Bud1\xff\xfe")
+    lock, content = Path("dvc.lock").read_bytes(), entry.read_bytes()
+    damaged = content.replace(whole, turned, 1)
+    assert damaged != content
+    entry.write_bytes(damaged)
+    shutil.rmtree("a")
+    if known != "dvc.lock":
+        Path("dvc.lock").unlink()
+    assert shell.run() == (["a"] if known != "dvc.lock" else [])
+    assert f"{entry.name}: damaged, so it was deleted from DVC's run cache" in capsys.readouterr().out
+    assert (Path("dvc.lock").read_bytes(), entry.read_bytes()) == (lock, content)
+    assert {path.name for path in entry.parent.iterdir()} == {entry.name, ".DS_Store"}
+    shutil.rmtree("a")
+    Path("dvc.lock").unlink()
+    assert shell.run() == []
+
+
 def test_a_lock_that_names_outputs_of_another_machine_hides_no_run(shell: Project) -> None:
     shell.write(a=COPY)
     shell.run()

@@ -11,9 +11,9 @@ from dvc.lock import make_lock
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
-from dvc.rwlock import rwlock
+from dvc.rwlock import _acquire_write, _check_blockers, _edit_rwlock, _release_write
 from dvc.stage import PipelineStage
-from dvc.stage.cache import StageCache, _can_hash, _get_stage_hash
+from dvc.stage.cache import StageCache, _can_hash, _get_cache_hash, _get_stage_hash
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.base import FileSystem
@@ -39,14 +39,19 @@ TAKEN: dict[Callable[..., Any], str] = {
     StageCache._load_cache: "self, key, value",
     StageCache._create_stage: "self, cache, wdir=None",
     StageCache._get_cache_dir: "self, key",
+    StageCache._get_cache_path: "self, key, value",
     _can_hash: "stage",
+    _get_cache_hash: "cache, key=False",
     _get_stage_hash: "stage",
     FileSystem.overlaps: "left, right",
     StageCache.restore: "self, stage, run_cache=True, pull=False, dry=False",
     Lockfile: "repo, path, verify=True, **kwargs",
     Lockfile.dump_stages: "self, stages, **kwargs",
     make_lock: "lockfile, tmp_dir=None, friendly=False, hardlink_lock=False, wait=False",
-    rwlock: "tmp_dir, fs, cmd, read, write, hardlink",
+    _edit_rwlock: "lock_dir, fs, hardlink",
+    _check_blockers: "tmp_dir, lock, info, mode, waiters",
+    _acquire_write: "lock, info, paths",
+    _release_write: "lock, info, changes",
     _make_cmd: "executable, cmd",
     get_executable: "",
     prepare_kwargs: "stage, run_env=None",

@@ -1,10 +1,12 @@
 """Who else is at work here is waited for, by name, and nothing of a training is lost meanwhile."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +19,9 @@ from dvc.repo import Repo
 
 from mnist_pipeline.core import locks
 from mnist_pipeline.pipeline import dvc_program
+from mnist_pipeline.pipeline.repro import Pipeline
 from tests.pipeline.conftest import Project
-from tests.pipeline.test_dvc_locks import dead, write
+from tests.pipeline.test_dvc_locks import ALIVE, dead, write
 from tests.repository import Repository, environment, outcomes
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep")  # of a package of DVC's
@@ -83,6 +86,25 @@ def test_a_command_that_holds_dvcs_locks_costs_no_stage(
     assert shell.run() == []
 
 
+@pytest.mark.parametrize("hard", [False, True], ids=["flock", "hardlink_lock"])
+def test_a_stage_gives_its_outputs_back_once_dvcs_list_is_free(
+    shell: Project, capsys: pytest.CaptureFixture[str], hard: bool
+) -> None:
+    configure(hard)
+    shell.write(a={"cmd": "cp source a", "deps": ["source"], "outs": ["a"]})
+    noted = Path(".dvc/tmp/rwlock").resolve()
+    with Repo() as repo:
+        pipeline = Pipeline(repo, lambda _: True)
+        pipeline._begin("a")
+        assert list(json.loads(noted.read_bytes())["write"]) == [str(Path("a").resolve())]
+        lock = make_lock(f"{noted}.lock", repo.tmp_dir, hardlink_lock=hard)
+        lock.lock()
+        threading.Timer(5, lock.unlock).start()  # DVC gives up after three seconds
+        pipeline._release("a")
+    assert "waiting for " in capsys.readouterr().out
+    assert not json.loads(noted.read_bytes()).get("write")
+
+
 def test_the_program_dvc_is_asked_again_until_its_lock_is_free(
     shell: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +137,17 @@ def test_a_second_sweep_waits_for_the_first(project: Repository) -> None:
         assert outcomes(said())["train-1@weak"] == "restored"
 
 
+def test_a_sweep_drops_what_a_killed_dvc_left(project: Repository) -> None:
+    """The number of the process has another one by now, for which DVC alone would wait."""
+    noted = project.path / ".dvc/tmp/rwlock"
+    noted.parent.mkdir()
+    write(noted, {"write": {str(project.path / "data/idx"): ALIVE}})
+    os.utime(noted, (0, 0))
+    with started(project.path, "mnist", "sweep", "--seeds", "1", "--models", "weak") as (sweep, said):
+        assert sweep.wait(120) == 0, said()
+        assert outcomes(said())["train-1@weak"] == "restored"
+
+
 def test_the_list_of_a_shared_file_system_may_be_another_hosts(shell: Project, tmp_path: Path) -> None:
     """There a process number says nothing: what would be passed over here is waited for."""
     configure(hard=True)
@@ -127,6 +160,21 @@ def test_the_list_of_a_shared_file_system_may_be_another_hosts(shell: Project, t
         wait_for(lambda: "waiting for" in said(), "it waits")
         assert f"waiting for {tmp_path}/a, used by process {theirs['pid']} of another host: dvc repro" in said()
         assert noted.read_bytes() == before
+        noted.unlink()
+        assert process.wait(60) == 0
+
+
+def test_a_half_written_list_of_a_shared_file_system_is_not_deleted(shell: Project, tmp_path: Path) -> None:
+    """Who is alive on another host may have stood in it."""
+    configure(hard=True)
+    shell.write(a={"cmd": "cp source a", "deps": ["source"], "outs": ["a"]})
+    noted = Path(".dvc/tmp/rwlock")
+    noted.parent.mkdir(exist_ok=True)
+    noted.write_bytes(b'{"write"')
+    with started(tmp_path, sys.executable, "-c", RUN) as (process, said):
+        wait_for(lambda: "waiting for" in said(), "it waits")
+        assert f"waiting for {tmp_path}/.dvc/tmp/rwlock: half written; once no DVC command" in said()
+        assert noted.read_bytes() == b'{"write"'
         noted.unlink()
         assert process.wait(60) == 0
 

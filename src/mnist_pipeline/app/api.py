@@ -14,13 +14,16 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.app.readers import Readers
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
 from mnist_pipeline.pictures import recognition
+from mnist_pipeline.training.predictor import Classifier
 
 PAGE = Path(__file__).with_name("page")
 LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
@@ -32,18 +35,30 @@ SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "a
 
 
 def application(library: Library, readers: Readers, hosts: Sequence[str] = ()) -> FastAPI:
-    """The page and what it asks for, over these models; it answers to `HOSTS` and to the names in `hosts`.
+    """The page and what it asks for, over these models; it answers to `HOSTS` and to the names in `hosts`."""
+    app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
+    app.add_middleware(_only_to, hosts=[*HOSTS, *hosts])
+    routes = Routes(library, readers)
+    app.get("/models")(routes.models)
+    app.post("/predict")(routes.predict)
+    app.exception_handler(RequestValidationError)(_explain)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+class Routes:
+    """What the page asks of these models.
 
     As many pictures are worked on at once as there are cores, each on one thread of torch: more would only take turns.
-    Large ones are not even received all at once, which would fill the memory.
+    Large ones are not even received all at once, which would fill the memory. Models are fetched outside of that.
     """
-    app = FastAPI(openapi_url=None, telemetry=SILENT)  # pages of documentation would load scripts from elsewhere
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*HOSTS, *hosts], www_redirect=False)
-    workers = ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
-    turns, large = asyncio.Semaphore(cores()), asyncio.Semaphore(LARGE_AT_ONCE)
 
-    @app.get("/models")
-    def models() -> list[dict[str, Any]]:
+    def __init__(self, library: Library, readers: Readers) -> None:
+        self._library, self._readers = library, readers
+        self._workers = ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
+        self._turns, self._large = asyncio.Semaphore(cores()), asyncio.Semaphore(LARGE_AT_ONCE)
+
+    def models(self) -> list[dict[str, Any]]:
         """The registered versions, champion first, then the newest first."""
         return [
             {
@@ -51,46 +66,70 @@ def application(library: Library, readers: Readers, hosts: Sequence[str] = ()) -
                 "model": one.model,
                 "champion": one.is_champion,
                 "test_accuracy": one.test_accuracy,
-                "unavailable": library.unavailable.get(one.number),
+                "unavailable": self._library.unavailable.get(one.number),
             }
-            for one in library.versions.values()
+            for one in self._library.versions.values()
         ]
 
-    @app.post("/predict")
-    async def predict(request: Request, version: int | None = None) -> dict[str, Any]:
+    async def predict(self, request: Request, version: int | None = None) -> dict[str, Any]:
         """What a version, by default the first of `models`, sees in the picture that is the body of the request.
 
         4xx with the reason: 400 no body, 403 asked by another site, 404 no such version, 408 too slow, 413 too large,
         415 not sent as a picture, 422 not a picture that can be read, or an empty one; 503 when the model can't be
-        fetched from the registry.
+        fetched from the registry, or not in time.
         """
         _refuse_other_sites(request)
-        chosen = next(iter(library.versions)) if version is None else version
-        if chosen not in library.versions:
+        versions = self._library.versions
+        chosen = next(iter(versions)) if version is None else version
+        if chosen not in versions:
             raise HTTPException(404, f"version {version} is not registered; restart `mnist app` to see those that are")
+        try:
+            classifier = await self._library.arrival(chosen)
+        except PipelineError as error:
+            raise HTTPException(503, str(error)) from None
         async with AsyncExitStack() as held:
             if int(request.headers.get("Content-Length", LIMIT)) > SMALL:
-                await held.enter_async_context(large)
+                await held.enter_async_context(self._large)
             content = await _body(request)
-            await held.enter_async_context(turns)
+            await held.enter_async_context(self._turns)
             await request.is_disconnected()  # goes on reading a connection that was paused, so that its end is seen
             await asyncio.sleep(0.01)
             if await request.is_disconnected():
                 raise HTTPException(400, ENDED)
             try:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(workers, _answer, library, readers, chosen, content)
+                return await loop.run_in_executor(self._workers, _answer, classifier, self._readers, content)
             except PipelineError as error:
                 raise HTTPException(422, str(error)) from None
 
-    @app.exception_handler(RequestValidationError)
-    async def explain(_: Request, error: RequestValidationError) -> JSONResponse:
-        """A version that is no number, in one line instead of FastAPI's list."""
-        (cause,) = error.errors()
-        return JSONResponse({"detail": f"version: {cause['msg']}, found {cause['input']!r}"}, 422)
 
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
-    return app
+def _only_to(app: ASGIApp, hosts: Sequence[str]) -> ASGIApp:
+    """An application that answers to these hosts alone, and says so to others; Starlette would say `Invalid host`."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        known = False
+
+        async def pass_on(*_: object) -> None:
+            nonlocal known
+            known = True
+            await app(scope, receive, send)
+
+        async def silent(_: Message) -> None:
+            pass
+
+        await TrustedHostMiddleware(pass_on, hosts, www_redirect=False)(scope, receive, silent)
+        if not known:
+            host = Headers(scope=scope).get("host", "")
+            reason = f"the host {host!r} is no name of this page; `mnist app --allowed-hosts NAME` adds one"
+            await JSONResponse({"detail": reason}, 400)(scope, receive, send)
+
+    return answer
+
+
+async def _explain(_: Request, error: RequestValidationError) -> JSONResponse:
+    """A version that is no number, in one line instead of FastAPI's list."""
+    (cause,) = error.errors()
+    return JSONResponse({"detail": f"version: {cause['msg']}, found {cause['input']!r}"}, 422)
 
 
 def _refuse_other_sites(request: Request) -> None:
@@ -121,12 +160,8 @@ async def _body(request: Request) -> bytes:
     return bytes(content)
 
 
-def _answer(library: Library, readers: Readers, version: int, content: bytes) -> dict[str, Any]:
+def _answer(classifier: Classifier, readers: Readers, content: bytes) -> dict[str, Any]:
     """The likeliest digit, ten probabilities, and the 28×28 picture that the network saw: 0 background to 255 ink."""
-    try:
-        classifier = library.classifier(version)
-    except PipelineError as error:
-        raise HTTPException(503, str(error)) from None
     pixels = readers.read(content)
     found = recognition.probabilities(classifier, pixels)
     return {"digit": found.index(max(found)), "probabilities": found, "seen": pixels.round().astype(int).tolist()}

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mnist_pipeline.app import api
-from mnist_pipeline.app.library import Library
+from mnist_pipeline.app.library import LateError, Library
 from mnist_pipeline.app.readers import Readers
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
@@ -120,7 +120,7 @@ def warm_up(library: Library) -> None:
     """Load the first models and use each once, so that the first answers take no longer than the others.
 
     The very first has to work, unless it needs other code than is here. Another that does not work is named here, and
-    again with the reason when it is chosen.
+    again with the reason when it is chosen. After one that is late, the registry is asked for no other.
     """
     for place, number in enumerate(list(library.versions)[:READY_AT_ONCE]):
         try:
@@ -129,3 +129,5 @@ def warm_up(library: Library) -> None:
             if place == 0 and number not in library.unavailable:
                 raise
             print(f"version {number} is not ready: {error}", file=sys.stderr, flush=True)
+            if isinstance(error, LateError):
+                break

@@ -1,13 +1,15 @@
 """The registered models as people choose among them: each fetched from the registry once and loaded once."""
 
+import asyncio
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
@@ -21,14 +23,19 @@ if TYPE_CHECKING:
     from mnist_pipeline.registry.versions import Version
 
 FETCHED = paths.STORE / "fetched"
+SECONDS = 30.0  # to fetch and load a version in, for whoever waits for it
+
+
+class LateError(PipelineError):
+    """The registry does not hand over a version in time."""
 
 
 class Library:
     """Registered versions by number, champion first, then the newest first.
 
     `folder` keeps, by their digest, the files of a version that `fetch` puts into a folder; those that were damaged
-    there since are fetched again. Threads may share a library: one loads a model, the others wait for it. `unavailable`
-    has the reason of versions that need other code.
+    there since are fetched again. Threads may share a library: a model is loaded once, by a thread of its own.
+    `unavailable` has the reason of versions that need other code.
     """
 
     def __init__(self, registered: "list[Version]", fetch: "Callable[[Version, Path], None]", folder: Path) -> None:
@@ -36,22 +43,45 @@ class Library:
         self.versions = {version.number: version for version in order}
         self._fetch, self._folder = fetch, folder
         self.unavailable: dict[int, str] = {}
-        self._loaded: dict[int, Classifier] = {}
-        self._locks = {number: Lock() for number in self.versions}
+        self._loading: dict[int, Future[Classifier]] = {}
+        self._lock = Lock()
 
     def classifier(self, number: int) -> Classifier:
         """The model of one of `versions`.
 
-        Raises PipelineError when it can't be fetched or is damaged; OtherCodeError when its network is another here.
+        Raises PipelineError when it can't be fetched or is damaged; LateError when that takes more than `SECONDS`;
+        OtherCodeError when its network is another here.
         """
-        with self._locks[number]:
-            if number not in self._loaded:
-                try:
-                    self._loaded[number] = predictor.load(self._place(self.versions[number]))
-                except OtherCodeError as error:
-                    self.unavailable[number] = f"{error}: mnist lineage --version {number}"
-                    raise OtherCodeError(self.unavailable[number]) from None
-        return self._loaded[number]
+        try:
+            return self._once(number).result(SECONDS)
+        except TimeoutError:
+            raise _late(number) from None
+
+    async def arrival(self, number: int) -> Classifier:
+        """The same for a coroutine, which waits without a thread. The thread that loads goes on after `SECONDS`."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await asyncio.shield(asyncio.wrap_future(self._once(number)))
+        except TimeoutError:
+            raise _late(number) from None
+
+    def _once(self, number: int) -> "Future[Classifier]":
+        """A model on its way, or there; what failed is tried again."""
+        with self._lock:
+            found = self._loading.get(number)
+            if found is None or (found.done() and found.exception()):
+                found = self._loading[number] = Future()
+                Thread(target=self._load, args=(number, found), daemon=True).start()  # ends with the page at the latest
+        return found
+
+    def _load(self, number: int, loading: "Future[Classifier]") -> None:
+        try:
+            loading.set_result(predictor.load(self._place(self.versions[number])))
+        except OtherCodeError as error:
+            self.unavailable[number] = f"{error}: mnist lineage --version {number}"
+            loading.set_exception(OtherCodeError(self.unavailable[number]))
+        except Exception as error:  # is raised for those who wait
+            loading.set_exception(error)
 
     def _place(self, version: "Version") -> Path:
         """The folder with the files of a version, fetched whole or not at all."""
@@ -61,15 +91,34 @@ class Library:
         if not re.fullmatch("[0-9a-f]{64}", digest):  # becomes a path, and comes from a server
             raise PipelineError(f"{version}: tag {integrity.TAG}: expected a SHA-256, found {digest!r}")
         place = self._folder / digest
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / "lock"):
-            if not integrity.holds(place, digest):
-                with whole(place) as part:
-                    part.mkdir()
-                    self._fetch(version, part)
-                    if place.exists():
-                        shutil.rmtree(place)
+        if not integrity.holds(place, digest):
+            self._fetch_into(place, version)
         return place
+
+    def _fetch_into(self, place: Path, version: "Version") -> None:
+        """Fetch a version, unless another thread or page has done so by now. One is fetched at a time."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = self._folder / "lock"
+        try:
+            with FileLock(lock, SECONDS):
+                if not integrity.holds(place, place.name):
+                    with whole(place) as part:
+                        part.mkdir()
+                        self._fetch(version, part)
+                        if place.exists():
+                            shutil.rmtree(place)
+        except Timeout:
+            raise LateError(
+                f"{version}: waited {SECONDS:.0f} s for {lock}, while this or another `mnist app` fetches a version; "
+                "ask again later, and see whether the server at MLFLOW_TRACKING_URI answers"
+            ) from None
+
+
+def _late(number: int) -> LateError:
+    return LateError(
+        f"version {number}: the registry has not handed it over within {SECONDS:.0f} s; it is waited for, so ask again "
+        "later, and see whether the server at MLFLOW_TRACKING_URI answers"
+    )
 
 
 def registered(name: str) -> Library:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mnist_pipeline.arithmetic import portable
 from mnist_pipeline.commits import git, lockfile
-from mnist_pipeline.commits.lockfile import LOCK
+from mnist_pipeline.commits.lockfile import LOCK, Lock
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import Runtime
@@ -43,18 +43,29 @@ def uncommitted(runtime: Runtime) -> str:
     try:
         if not _changed(LOCK.as_posix()):
             return ""
-    except PipelineError:  # no repository, or no commit
+        committed = Revision("HEAD", "HEAD").lock
+    except PipelineError:  # no repository, no commit, or none with a dvc.lock
         return ""
     lock = lockfile.load()
-    read = {path for stage in lock.stages.values() for path in (*(dep.path for dep in stage.deps), *stage.params)}
-    made = _changed(LOCK.as_posix(), *(path for stage in lock.stages for path in lock.outputs(stage)))
-    inputs = [path for path in _changed("dvc.yaml", *read) if path not in made]
+    outs = {path for stage in lock.stages for path in lock.outputs(stage)}
+    made, read = _changed(LOCK.as_posix(), *outs), _read(lock)
+    newer = {path for path, _ in read ^ _read(committed)}  # also inputs that Git has already, but not their results
+    newer -= {str(folder) for out in outs for folder in (Path(out), *Path(out).parents)}
+    inputs = sorted({*newer, *_changed("dvc.yaml", *(path for path, _ in read))} - {*made})
     native = portable.obstacle(runtime) or "as runtime.arithmetic says"
     why = [f"{_heads(inputs, ', ')} changed"] if inputs else []
     why += [f"this machine computes in native arithmetic ({native})"] if portable.expected(runtime) == "native" else []
-    since = f"since {' and '.join(why)}" if why else "though no input changed: see `mnist verify-repro --here`"
-    keep = f"`git commit` keeps them, `git checkout HEAD -- {_heads(made, ' ')}` takes them back"
-    return f"files that differ from the committed ones: {len(made)}, {since}; {keep}"
+    cause = f"since {' and '.join(why)}" if why else "though no input changed: see `mnist verify-repro --here`"
+    which = _heads(made, " ")
+    keep = f"`git add {which}` and `git commit` keep them, `git checkout HEAD -- {which}` takes them back"
+    return f"files that differ from the committed ones: {len(made)}, {cause}; {keep}"
+
+
+def _read(lock: Lock) -> set[tuple[str, str | None]]:
+    """What stages had before them: files and folders with their digests, parameters, commands."""
+    deps = {(dep.path, dep.md5) for stage in lock.stages.values() for dep in stage.deps}
+    params = {(path, str(value)) for stage in lock.stages.values() for path, value in stage.params.items()}
+    return deps | params | {("dvc.yaml", f"{name}: {stage.cmd}") for name, stage in lock.stages.items()}
 
 
 def _changed(*names: str) -> list[str]:

@@ -33,7 +33,8 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
 
     A failure ends the run of all seeds together; they are then run one by one, so that the others are complete.
     """
-    dvc_program.run("repro", "verify")
+    with redirect_stdout(sys.stderr):
+        repro.repro(1, {}, lambda _: True, "verify")
     config = f'[core]\n    no_scm = true\n[cache]\n    dir = "{dvc_program.run("cache", "dir")}"\n'
     write_durably(FOLDER / ".dvc/config", config.encode())
     seeds = list(range(1, count + 1))

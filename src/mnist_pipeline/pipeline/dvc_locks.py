@@ -6,6 +6,8 @@ that hosts share the file system, no process is taken for gone here, since the l
 """
 
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import psutil
 from dvc.lock import LockError, make_lock
 from dvc.repo import Repo
-from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, _acquire_write, _check_blockers, _edit_rwlock, _release_write
 
 from mnist_pipeline.pipeline import dvc_program
 
@@ -37,10 +39,43 @@ def is_shared(repo: Repo) -> bool:
 
 
 def remove_rwlock(path: Path, shared: bool = False) -> None:
-    """Delete the list if it is damaged, or nobody in it is still there; else DVC itself passes over those gone."""
+    """Delete the list if it is damaged, or nobody in it is still there; else DVC itself passes over those gone.
+
+    Raises LockError for a damaged list of several hosts: a process of another one may be in it.
+    """
     noted = _noted(path)
+    if noted is None and shared:
+        raise LockError(f"{path}: half written; once no DVC command and no `mnist repro` runs on any host, delete it")
     if noted is None or not (shared or any(_lived(process["pid"], path.stat().st_mtime) for _, process in noted)):
         path.unlink(missing_ok=True)
+
+
+def acquire(repo: Repo, stage: Any) -> None:
+    """Enter the outputs of a stage as written by this process. Raises LockError while another one uses them.
+
+    DVC's own `rwlock` tries only once to take its entries back, which then stay for as long as this process lives.
+    """
+    outputs = [out.fs_path for out in stage.outs]
+    with _edited(repo) as noted:
+        for mode in ("write", "read"):
+            _check_blockers(repo.tmp_dir, noted, _me(), mode=mode, waiters=outputs)
+        _acquire_write(noted, _me(), outputs)
+
+
+def release(repo: Repo, stage: Any) -> None:
+    """Take these entries back, as far as they are there. Raises LockError as `acquire` does; it may be called again."""
+    with _edited(repo) as noted:
+        mine = [out.fs_path for out in stage.outs if noted["write"].get(out.fs_path) == _me()]
+        _release_write(noted, _me(), mine)
+
+
+def _edited(repo: Repo) -> Any:
+    return _edit_rwlock(repo.tmp_dir, repo.fs, is_shared(repo))
+
+
+def _me() -> dict[str, Any]:
+    """This process as DVC enters it."""
+    return {"pid": os.getpid(), "cmd": " ".join(sys.argv)}
 
 
 def check_hosts(repo: Repo, stage: Any) -> None:

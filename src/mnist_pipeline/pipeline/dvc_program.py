@@ -1,6 +1,5 @@
 """The program `dvc` of this environment, asked from here: its output, or its own words on what is wrong."""
 
-import os
 import subprocess
 import sys
 import time
@@ -13,15 +12,11 @@ BUSY = ("Unable to acquire lock", "is busy")
 
 
 def run(*arguments: str) -> str:
-    """What a dvc command prints, without space around it. Raises PipelineError with DVC's own words when it fails.
-
-    The environment's folder of programs goes to the head of the PATH: stages find their `python3` there.
-    """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    command, environment = [sys.executable, "-m", "dvc", *arguments], os.environ | {"PATH": path}
+    """What a dvc command prints, without space around it. Raises PipelineError with DVC's own words when it fails."""
+    command = [sys.executable, "-m", "dvc", *arguments]
     said = ""
     while True:
-        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace")
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode == 0:
             return done.stdout.strip()
         wrong = " ".join(done.stderr.split()) or f"exit code {done.returncode}"

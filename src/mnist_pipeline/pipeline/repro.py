@@ -9,14 +9,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
-from dvc.rwlock import rwlock
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from mnist_pipeline.core import locks, paths
@@ -31,16 +30,19 @@ from mnist_pipeline.pipeline.schedule import Schedule
 NOTE = "note: "  # begins what a stage wants to be read, though it went well
 
 
-def repro(jobs: int, expected_seconds: dict[str, float], usable: Callable[[str], bool]) -> dict[str, float]:
+def repro(
+    jobs: int, expected_seconds: dict[str, float], usable: Callable[[str], bool], target: str | None = None
+) -> dict[str, float]:
     """Bring the pipeline of this folder up to date; returns the core-seconds of each stage that ran.
 
-    `usable` says of a stage that was restored from the run cache whether its outputs are good here. Prints one line a
-    stage, its notes, and the output of a stage that failed. Raises PipelineError when one did.
+    With a `target` only that stage and what it needs. `usable` says of a stage that was restored from the run cache
+    whether its outputs are good here. Prints one line a stage, its notes, and the output of a stage that failed. Raises
+    PipelineError when one did.
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         with interruptible(), locks.locked(paths.LOGS / "lock"), Repo() as repo:
-            pipeline = Pipeline(repo, usable)
+            pipeline = Pipeline(repo, usable, target)
             pipeline.run(jobs, expected_seconds)
     except DvcException as error:
         raise PipelineError(_one_line(error)) from error
@@ -54,18 +56,18 @@ def repro(jobs: int, expected_seconds: dict[str, float], usable: Callable[[str],
 class Pipeline:
     """The stages of one repository, in the order in which `dvc repro` goes through them."""
 
-    def __init__(self, repo: Repo, usable: Callable[[str], bool]) -> None:
+    def __init__(self, repo: Repo, usable: Callable[[str], bool], target: str | None = None) -> None:
         self.repo, self.usable = repo, usable
         repo.stage_cache = RunCache(repo, self.say)
-        self.running: dict[str, ExitStack] = {}  # the locks on the outputs of each stage
+        self.running: list[str] = []  # the stages whose outputs are locked
         graph = self._graph()
-        self.stages = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"}
+        planned = plan_repro(graph, repo.stage.collect(target) if target else None)
+        self.stages = {stage.addressing: stage for stage in planned if stage.relpath == "dvc.yaml"}
         self.needs = {
             name: {other.addressing for other in graph.successors(stage)} & self.stages.keys()
             for name, stage in self.stages.items()
         }
         self.commands = Commands(paths.LOGS)
-        self.locks = ExitStack()  # of all stages: whatever happens, no output stays locked once all commands have ended
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
         self.booking = Booking(repo, self.stages)
@@ -75,7 +77,7 @@ class Pipeline:
         """Run all stages, at most `jobs` at once; after a failure those that run finish and none is started."""
         schedule = Schedule(self.needs, expected_seconds)
         futures: dict[Future[Ran], str] = {}
-        with self.locks, ThreadPoolExecutor(jobs) as pool:
+        with self._releasing(), ThreadPoolExecutor(jobs) as pool:
             try:
                 while True:
                     while not self.failed and len(futures) < jobs and (name := schedule.next()) is not None:
@@ -122,10 +124,8 @@ class Pipeline:
                 self.say(f"{name:24} restored from the run cache")
                 return None
             self.inputs[name] = self._inputs(stage)
-            outputs = [out.fs_path for out in stage.outs]
-            shared, lock = dvc_locks.is_shared(self.repo), self.locks.enter_context(ExitStack())
-            lock.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, " ".join(sys.argv), [], outputs, shared))
-            self.running[name] = lock
+            dvc_locks.acquire(self.repo, stage)
+            self.running.append(name)
         self.say()
         settings = prepare_kwargs(stage, {"MNIST_REPRO": self.booking.label(name)})
         return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **settings)
@@ -151,7 +151,18 @@ class Pipeline:
 
     @dvc_locks.patient
     def _release(self, name: str) -> None:
-        self.running.pop(name, ExitStack()).close()
+        if name in self.running:
+            dvc_locks.release(self.repo, self.stages[name])
+            self.running.remove(name)
+
+    @contextmanager
+    def _releasing(self) -> Iterator[None]:
+        """Whatever happens inside, no output stays locked behind it."""
+        try:
+            yield
+        finally:
+            for name in self.running:
+                dvc_locks.release(self.repo, self.stages[name])
 
     @contextmanager
     def _noting_failure(self, name: str) -> Iterator[None]:

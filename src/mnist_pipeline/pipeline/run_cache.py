@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.stage.cache import RunCacheNotFoundError, StageCache, _can_hash, _get_stage_hash
+from dvc.stage.cache import RunCacheNotFoundError, StageCache, _can_hash, _get_cache_hash, _get_stage_hash
 
 from mnist_pipeline.core import files
 from mnist_pipeline.core.errors import FULL, PROTECTED
@@ -26,6 +26,19 @@ class RunCache(StageCache):  # type: ignore[misc]
         """The newest entry that can be read; there may be none, and other files beside them, as .DS_Store."""
         entries = (self._load_cache(entry.parent.name, entry.name) for entry in self._entries(stage))
         return next(filter(None, entries), None)
+
+    def _load_cache(self, key: str, value: str) -> Any:
+        """An entry, or nothing if it is not the one that its name promises; what has such a name is then deleted."""
+        path = Path(self._get_cache_path(key, value))
+        if not path.exists():
+            return None
+        with suppress(DvcException, RecursionError, TypeError, ValueError):  # of YAML that DVC did not write
+            entry = super()._load_cache(key, value)
+            if entry and _get_cache_hash(entry) == value:
+                return entry
+        path.unlink(missing_ok=True)
+        self.say(f"{path}: damaged, so it was deleted from DVC's run cache")
+        return None
 
     def _create_stage(self, cache: Any, wdir: str | None = None) -> Any:
         """The stage of an entry, whose outputs DVC then restores if its cache has them all."""
