@@ -26,7 +26,7 @@ from mnist_pipeline.training import loop
 from tests.repository import ROOT
 
 FILE = ROOT / "tests" / "golden.json"
-PIPELINES = (".", "studies/published")
+PIPELINES = (".", "studies/published", "studies/exact")
 BATCHES = 50
 
 

@@ -30,7 +30,7 @@ def test_first_losses_are_the_golden_ones(
     assert settings.data.files == SHIPPED.data.files
     found = golden.first_losses(settings, model)
     expected = files.read_json(golden.FILE)[folder][model]
-    if portable.expected(settings.runtime) == "portable":
+    if portable.expected(settings.runtime) != "native":  # exact ones are the same on every machine
         assert found == expected
     else:
         assert found == pytest.approx(expected, abs=TOLERANCE)

@@ -14,7 +14,8 @@ from mnist_pipeline.exact.products import Product, count, total
 
 class Linear(nn.Linear):
     def forward(self, values: Tensor) -> Any:
-        return Product.apply(functional.linear, values, self.weight, self.bias)
+        sums = Product.apply(functional.linear, values.flatten(0, -2), self.weight, self.bias)
+        return sums.reshape(*values.shape[:-1], -1)
 
 
 class Conv2d(nn.Conv2d):
@@ -22,8 +23,7 @@ class Conv2d(nn.Conv2d):
         return Product.apply(self._convolve, values.contiguous(), self.weight.contiguous(), self.bias)
 
     def _convolve(self, values: Tensor, weight: Tensor) -> Tensor:
-        with torch.backends.cudnn.flags(enabled=False):  # which may choose an algorithm that rounds
-            return functional.conv2d(values, weight, None, self.stride, self.padding, self.dilation)
+        return functional.conv2d(values, weight, None, self.stride, self.padding, self.dilation)
 
 
 class AvgPool2d(nn.AvgPool2d):
@@ -47,12 +47,13 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def _moments(self, values: Tensor) -> tuple[Any, Any]:
         """Mean and variance of each channel, which the running ones take up."""
-        terms, momentum = count(values), self.momentum or 0.0
+        self.num_batches_tracked += 1
+        momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        terms = count(values)
         mean = (total(values) * (1 / terms)).float()
         variance = (total((values - mean[:, None, None]).square_()) * (1 / terms)).float()
         self.running_mean.mul_(1 - momentum).add_(mean * momentum)
         self.running_var.mul_(1 - momentum).add_(variance * (terms / (terms - 1) * momentum))
-        self.num_batches_tracked += 1
         return mean, variance
 
 
@@ -76,25 +77,35 @@ class Normalisation(Function):
 
 EXACT = {nn.Linear: Linear, nn.Conv2d: Conv2d, nn.AvgPool2d: AvgPool2d, nn.BatchNorm2d: BatchNorm2d}
 MOVES = (nn.ReLU, nn.Flatten, "flatten", "permute", "reshape", "view")  # they choose and move numbers, and round none
-OPTIONS = {"groups": 1, "padding_mode": "zeros", "affine": True, "track_running_stats": True, "ceil_mode": False}
+OPTIONS = {"groups": 1, "padding_mode": "zeros", "affine": True, "track_running_stats": True}
 
 
 def convert(network: nn.Module) -> nn.Module:
     """The same network with exact layers. Raises PipelineError that names what has no exact form here."""
-    for node in fx.symbolic_trace(network).graph.nodes:
+    try:
+        nodes = fx.symbolic_trace(network).graph.nodes
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PipelineError(f"runtime.arithmetic: exact: {type(network).__name__} can't be traced: {error}") from error
+    for node in nodes:
         module = network.get_submodule(node.target) if node.op == "call_module" else None
         kind = getattr(node.target, "__name__", node.target) if module is None else type(module)
-        usual = all(getattr(module, option, value) == value for option, value in OPTIONS.items())
-        touching = not isinstance(module, nn.AvgPool2d) or (module.stride, module.padding) == (module.kernel_size, 0)
-        if node.op not in ("placeholder", "output") and not (kind in (*EXACT, *MOVES) and usual and touching):
+        if node.op not in ("placeholder", "output") and not (kind in (*EXACT, *MOVES) and _is_usual(module)):
             known = ", ".join(getattr(one, "__name__", str(one)) for one in (*EXACT, *MOVES))
             raise PipelineError(
                 f"runtime.arithmetic: exact: {node.target} ({module or node.op}) has no exact form; there are {known}, "
-                "with torch's usual options (no groups, pooling windows that touch)"
+                "with torch's usual options (no groups, square pooling windows that touch)"
             )
     for layer in network.modules():
         layer.__class__ = EXACT.get(type(layer), type(layer))
     return network
+
+
+def _is_usual(module: nn.Module | None) -> bool:
+    if isinstance(module, nn.AvgPool2d):
+        size = module.kernel_size
+        options = type(size), module.stride, module.padding, module.ceil_mode, module.divisor_override
+        return options == (int, size, 0, False, None)
+    return all(getattr(module, option, value) == value for option, value in OPTIONS.items())
 
 
 def is_exact(network: nn.Module) -> bool:

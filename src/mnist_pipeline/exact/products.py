@@ -24,11 +24,11 @@ def integers(values: Tensor, bits: int) -> tuple[Tensor, int]:
     Raises PipelineError for values that are not finite, and for too few bits, which is what long sums leave.
     """
     low, high = values.detach().aminmax()
-    largest = float(shared(torch.maximum(-low, high), distributed.ReduceOp.MAX))
+    largest = float(shared(torch.maximum(-low, high).nan_to_num(math.inf, math.inf), distributed.ReduceOp.MAX))
     if bits < FEWEST or not math.isfinite(largest):
         raise PipelineError(
             f"exact arithmetic: expected finite numbers and {FEWEST} bits for each, found up to {largest} and {bits} "
-            "bits; lower optimizer.learning_rate if they are not finite, and batch if the bits are too few"
+            "bits; lower optimizer.learning_rate if they are not finite, and batch or the layer if the bits are too few"
         )
     power = min(127, min(SINGLE, bits) - math.frexp(largest)[1])  # largest < 2**frexp; float32 ends at 2**127
     return values.detach().mul(math.ldexp(1.0, power)).round_().double(), power
@@ -72,7 +72,7 @@ class Product(Function):
     def forward(ctx: Any, operation: Any, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.bits = min(SINGLE, DOUBLE - VALUES - digits(weight[0].numel()))
         (left, power), (right, other) = integers(values, VALUES), integers(weight, ctx.bits)
-        with torch.enable_grad():
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # its algorithms may round
             operands = left.requires_grad_(ctx.needs_input_grad[1]), right.requires_grad_(ctx.needs_input_grad[2])
             ctx.sums, ctx.operands, ctx.powers = operation(*operands), operands, (power, other)
         result = rounded(ctx.sums.detach(), power + other)
@@ -83,7 +83,8 @@ class Product(Function):
         (gradient,), (left, right), (power, other) = gradients, ctx.operands, ctx.powers
         longest = ctx.bits + digits(right[:, 0].numel()), right.requires_grad * (VALUES + digits(count(gradient)))
         pulled, by = integers(gradient, DOUBLE - max(longest))
-        found = iter(torch.autograd.grad(ctx.sums, [one for one in (left, right) if one.requires_grad], pulled))
+        with torch.backends.cudnn.flags(enabled=False):
+            found = iter(torch.autograd.grad(ctx.sums, [one for one in (left, right) if one.requires_grad], pulled))
         to_values = rounded(next(found), by + other) if left.requires_grad else None
         to_weight = rounded(shared(next(found)), by + power) if right.requires_grad else None
         return None, to_values, to_weight, total(gradient).float() if ctx.needs_input_grad[3] else None
