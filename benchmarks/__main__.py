@@ -22,6 +22,7 @@ PARTS = {
     "overhead": "Pipeline overhead",
     "growth": "Growth",
     "portability": "Portable arithmetic",
+    "exact": "Exact arithmetic",
     "pictures": "Real pictures",
     "page": "The page's answers",
 }

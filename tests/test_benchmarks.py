@@ -1,10 +1,12 @@
 """benchmarks/results.md: a part that runs again replaces its own section and no other; a verdict says what it means."""
 
+import re
 from pathlib import Path
 
 import pytest
 from benchmarks import report
 
+from mnist_pipeline.exact import products
 from tests.repository import ROOT, Repository
 
 TITLES = ["First", "Second"]
@@ -47,3 +49,12 @@ def test_the_readme_shows_what_portable_arithmetic_costs() -> None:
     rows = [line for line in section.splitlines() if line.startswith("|")]
     assert len(rows) > 2
     assert "\n".join(rows) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_exact_arithmetic_adds_up() -> None:
+    page = (ROOT / "docs" / "exact.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.partition("| layer | sum |")[2].partition("\n\n")[0].splitlines()[2:]]
+    assert len(rows) == 11
+    for _, _, what, terms, _, operands, bits, _ in rows:
+        longest = sum(map(int, re.findall(r"\d+", operands))) + products.digits(int(terms.replace(",", "")))
+        assert longest == int(bits) <= products.DOUBLE, what
