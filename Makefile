@@ -11,7 +11,7 @@ INSTALL := ./.ci/install
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published study-exact test test-browser test-server test-signing test-long test-portable test-faults test-faults-small check verify-lock report setup ui lock clean help
+.PHONY: repro bench study-published study-exact test test-browser test-server test-signing test-long test-portable test-exact test-faults test-faults-small check verify-lock report setup ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -54,6 +54,11 @@ test-long: setup ## experiments and rebuilds, each of which runs the whole pipel
 test-portable: setup ## the same bits under emulated processors (Debian's QEMU, unpacked into .emulator); SHORT=--short
 	@./.ci/emulator
 	@python -m tests.portable $(SHORT)
+
+test-exact: setup ## exact arithmetic's bits with other threads, kernels, processors and, emulated, on ARM (700 MB); SHORT=--short
+	@./.ci/emulator
+	@./.ci/arm
+	@python -m tests.exact_machines $(SHORT)
 
 test-faults: setup ## files mutated, stages killed, disks full, servers failing; counts into tests/faults/results.md
 	@command -v strace >/dev/null || $(INSTALL) strace

@@ -4,16 +4,13 @@ Run: make test-portable; `--short` as `.ci/run` does, `--write` to write digests
 to differ, or nothing was proved.
 """
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -21,10 +18,10 @@ from mnist_pipeline.arithmetic import portable
 from mnist_pipeline.core import files, params, tables
 from tests import golden, synthetic
 from tests.portable.machines import EMULATED, Machine, real_ones
+from tests.portable.rows import Row, digest, faults, first_steps, rows_of, run_stage, write_params
 from tests.repository import ROOT
 
 DIGESTS = ROOT / "tests" / "portable" / "digests.json"
-STEPS = 3
 QUICK = ["mlp_28", "mlp_128_64", "cnn_avgpool", "cnn_fast"]  # an emulator takes seconds for them
 MODELS = {
     "plain": synthetic.recipe(),
@@ -37,75 +34,26 @@ MODELS = {
 }
 PARTS = ("operators", "steps", "files")
 SIDE_BY_SIDE = ("train", "evaluate")
-Row = dict[str, Any]
 
 
-def small_pipeline(machine: Machine, folder: Path) -> dict[str, str]:
+def small_pipeline(machine: Machine, folder: Path) -> Row:
     """Digests of every file that the stages from `verify` to `report` leave of a small data set, by path."""
     published = folder / "data" / "raw"
     synthetic.write(published)
-    content = synthetic.params(synthetic.data_params(published, ["nowhere"]), models=MODELS)
-    _write_params(folder, content, machine)
+    write_params(folder, synthetic.params(synthetic.data_params(published, ["nowhere"]), models=MODELS), machine)
     with ThreadPoolExecutor(len(MODELS)) as pool:
         for stages in (["verify"], *([f"{stage} {model}" for model in MODELS] for stage in SIDE_BY_SIDE), ["report"]):
-            list(pool.map(lambda stage: _run_stage(machine, folder, *stage.split()), stages))
+            list(pool.map(lambda stage: run_stage(machine, folder, *stage.split()), stages))
     made = sorted(path for part in ("data/idx", "models", "metrics", "results") for path in (folder / part).rglob("*"))
-    return {path.relative_to(folder).as_posix(): files.sha256_of(path)[:12] for path in made if path.is_file()}
-
-
-def _run_stage(machine: Machine, folder: Path, stage: str, *arguments: str) -> None:
-    machine.run([str(ROOT / "stages" / f"{stage}.py"), *arguments], folder)
-
-
-def first_steps(machine: Machine, folder: Path, models: list[str]) -> Row:
-    """What `subject` prints: this processor, and digests of operators and of each recipe's weights after some steps."""
-    content = YAML(typ="safe").load(ROOT / "params.yaml")
-    _write_params(folder, content, machine)
-    (folder / "data").symlink_to(Path("data").resolve())
-    return dict(json.loads(machine.run(["-m", "tests.portable.subject", str(STEPS), *models], folder)))
-
-
-def _write_params(folder: Path, content: Any, machine: Machine) -> None:
-    content["runtime"]["arithmetic"] = "portable" if machine.pinned else "native"
-    YAML().dump(content, folder / "params.yaml")
-
-
-def rows_of(machines: list[Machine], models: list[str]) -> list[Row]:
-    """All that is compared of each, in folders of their own; the emulated ones, which take long, first."""
-
-    def emptied(compute: Callable[..., Row], machine: Machine, *arguments: Any) -> Row:
-        with tempfile.TemporaryDirectory() as name:
-            return compute(machine, Path(name), *arguments)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = {one.how: pool.submit(emptied, small_pipeline, one) for one in machines[::-1]}
-        stepped = {one.how: pool.submit(emptied, first_steps, one, models) for one in machines[::-1]}
-        return [stepped[one.how].result() | {"machine": one, "files": made[one.how].result()} for one in machines]
-
-
-def faults(rows: list[Row], expected: Row) -> list[str]:
-    """What breaks the promise: a pinned row with another digest, or a row without pins that has all the same."""
-    said = []
-    for found in rows:
-        pinned = found["machine"].pinned
-        parts = PARTS if pinned else PARTS[:2]  # in its files native arithmetic is named, so they differ anyway
-        others = [name for part in parts for name, is_ in found[part].items() if expected[part].get(name) != is_]
-        if others and pinned:
-            said.append(f"{found['processor']}, {found['machine'].how}: other bits: {', '.join(others)}")
-        if not others and not pinned:
-            said.append("the row without pins has the same bits, so this run proves nothing")
-    return said
+    digests = {path.relative_to(folder).as_posix(): files.sha256_of(path)[:12] for path in made if path.is_file()}
+    return {"files": digests}
 
 
 def cells(found: Row) -> dict[str, str]:
     """A row as people read it."""
-    digests = {f"{len(found[part])} {part}": _digest(found[part]) for part in PARTS}
     where = {"processor, as CPUID says": found["processor"], "how": f"{found['machine'].how}, {found['libc']}"}
-    return where | dict(zip(("operators", "first steps", "small pipeline"), digests.values(), strict=True))
-
-
-def _digest(content: dict[str, str]) -> str:
-    return f"{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]} ({len(content)})"
+    names = ("operators", "first steps", "small pipeline")
+    return where | {name: digest(found[part]) for name, part in zip(names, PARTS, strict=True)}
 
 
 def main(*options: str) -> int:
@@ -118,7 +66,8 @@ def main(*options: str) -> int:
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         golden.verify_real_mnist()
-        rows = rows_of(machines, models)
+        content = YAML(typ="safe").load(ROOT / "params.yaml")
+        rows = rows_of(machines, small_pipeline, partial(first_steps, content=content, models=models))
         os.chdir(ROOT)
     print(tables.markdown([cells(found) for found in rows]))
     if "--write" in options:

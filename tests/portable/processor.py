@@ -2,6 +2,9 @@
 
 import ctypes
 import mmap
+import platform
+
+from mnist_pipeline.arithmetic import machine
 
 CPUID = bytes.fromhex("53 89f8 31c9 0fa2 8906 895e04 894e08 89560c 5b c3")  # cpuid(leaf, uint32_t registers[4])
 
@@ -17,7 +20,9 @@ def registers(leaf: int) -> list[int]:
 
 
 def describe() -> str:
-    """Name, family and model, and the size of the second-level cache."""
+    """Name, family and model, and the size of the second-level cache; ARM's have numbers alone."""
+    if platform.machine() != "x86_64":
+        return machine.describe()["processor"]
     parts = [part.to_bytes(4, "little") for leaf in range(0x80000002, 0x80000005) for part in registers(leaf)]
     name = " ".join(b"".join(parts).split(b"\0")[0].decode(errors="replace").split())
     version, cache = registers(1)[0], registers(0x80000006)[2] >> 16
