@@ -147,7 +147,7 @@ def test_a_version_of_another_network_is_not_computed_with_this_one(
         assert shelf.classifier(CHAMPION)
         return
     for _ in range(2):
-        with pytest.raises(OtherCodeError, match=r"mlp_28\.py differs from it; .*: mnist lineage --version 2$"):
+        with pytest.raises(OtherCodeError, match=r"mlp_28\.py differs from it, .*: mnist lineage --version 2$"):
             shelf.classifier(CHAMPION)
     assert list(shelf.unavailable) == [CHAMPION]
     assert not Path("marker").exists()

@@ -167,6 +167,16 @@ def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> 
     assert project.champion() == "plain"
 
 
+def test_moves_of_the_alias_are_in_one_zone() -> None:
+    """Whoever wrote the tag: the next one is written in UTC, and has to come after it."""
+    move = {"by": "promote", "reason": "mine", "highest": 1}
+    tags = {"champion.2026-01-01T00:00:00-12:00": json.dumps(move), "model": "two\nlines"}
+    version = Version("tiny", 1, "run", "model", (), tags)
+    (reign,) = versions.reigns([version])
+    assert reign.since.isoformat() == "2026-01-01T12:00:00+00:00"
+    assert str(version) == r"tiny version 1 ('two\nlines')"
+
+
 def test_what_is_no_candidate_is_not_promoted_either(project: Repository) -> None:
     project.edit("models/weak/model.json", training_images_sha256="0" * 64)
     project.run("mnist", "publish")

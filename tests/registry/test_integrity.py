@@ -244,7 +244,9 @@ SNIPPET = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1].split(
 
 def test_the_readme_s_way_without_mlflow_works_as_it_stands(registered: Repository, tmp_path: Path) -> None:
     registered.run("mnist", "pull", str(tmp_path / "champion"))
-    show = "\nprint(tuple(probabilities.shape), round(float(probabilities.sum()), 4), 'mlflow' in sys.modules)"
+    show = (
+        "\nimport sys\nprint(tuple(probabilities.shape), round(float(probabilities.sum()), 4), 'mlflow' in sys.modules)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", SNIPPET + show], cwd=tmp_path, capture_output=True, text=True, check=True
     )

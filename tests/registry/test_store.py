@@ -49,6 +49,16 @@ def test_the_store_is_in_the_real_repository_unless_the_environment_names_anothe
     assert (store.address(), store.database()) == ("http://127.0.0.1:5000", None)
 
 
+@pytest.mark.parametrize("address", ["sqlite+pysqlite:////srv/s.db", "sqlite:///file:/srv/s.db?uri=true", "sqlite://"])
+def test_another_spelling_of_a_database_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock and its artifacts would be looked for elsewhere."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(
+        PipelineError, match=r"MLFLOW_TRACKING_URI: expected sqlite:////path/of/a/file\.db, found sqlite"
+    ):
+        store.database()
+
+
 @pytest.mark.parametrize("name", ["a b", "100%", "%20", "why?", "C#", "Zahlen & 数字"])
 def test_any_folder_can_hold_the_store(name: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / name).mkdir()

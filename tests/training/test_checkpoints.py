@@ -158,12 +158,29 @@ def test_a_network_of_other_bytes_than_the_one_here_is_refused_not_run(change: b
         checkpoints.load(tmp_path)
 
 
+def test_a_network_that_was_edited_since_its_first_use_is_not_taken_for_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, text = tmp_path / "edited.py", networks.source("mlp_28").read_text("utf-8")
+    here.write_text(text, "utf-8")
+    monkeypatch.setattr(networks, "__path__", [str(tmp_path)])
+    model = tmp_path / "model"
+    synthetic.train(model, network="edited")
+    (model / here.name).write_text(text.replace("nn.ReLU()", "nn.GELU()"), "utf-8")
+    for _ in range(2):
+        with pytest.raises(OtherCodeError, match=r"edited\.py differs from it, as this process has it; check out"):
+            checkpoints.load(model)
+        here.write_bytes((model / here.name).read_bytes())
+
+
 def test_a_network_that_is_not_here_is_named(tmp_path: Path) -> None:
     synthetic.train(tmp_path)
     path = tmp_path / checkpoints.MANIFEST
     path.write_text(path.read_text("utf-8").replace("mlp_28", "of_tomorrow"), "utf-8")
     (tmp_path / "of_tomorrow.py").touch()
-    with pytest.raises(OtherCodeError, match=r"networks/of_tomorrow\.py is not there; check out a commit"):
+    with pytest.raises(
+        OtherCodeError, match=r"networks/of_tomorrow\.py is not there, as this process has it; check out a commit"
+    ):
         checkpoints.load(tmp_path)
 
 

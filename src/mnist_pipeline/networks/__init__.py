@@ -9,6 +9,7 @@ so that a stage depends on its own network's file and on no other.
 Stands on core.
 """
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -25,11 +26,20 @@ def source(name: str) -> Path:
     return Path(__path__[0]) / f"{name}.py"
 
 
+@cache
+def text(name: str) -> bytes:
+    """The source of a network with which this process computes: the one of its first use, however it is edited then."""
+    content = source(name).read_bytes()
+    import_module(f"{__name__}.{name}")
+    return content
+
+
 def build(name: str, /, **options: Option) -> nn.Module:
     """A network with fresh weights. Raises PipelineError for an unknown network or option."""
     if not name.isidentifier() or not source(name).is_file():
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
     try:
+        text(name)
         network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
         with torch.inference_mode():
             shape = tuple(network.eval()(torch.zeros(2, 1, 28, 28)).shape)

@@ -38,9 +38,14 @@ def sqlite(file: Path) -> str:
 
 
 def database() -> Path | None:
-    """The file of a store that is an SQLite database."""
-    if not address().startswith(SQLITE):
+    """The file of a store that is an SQLite database; the lock and the place of artifacts go by its name.
+
+    Raises PipelineError for the other spellings that MLflow has.
+    """
+    if not address().startswith("sqlite"):
         return None
+    if not address().startswith(SQLITE) or address().startswith(f"{SQLITE}file:"):
+        raise PipelineError(f"MLFLOW_TRACKING_URI: expected sqlite:////path/of/a/file.db, found {shown(address())}")
     return Path(unquote(address().removeprefix(SQLITE).partition("?")[0])).resolve()
 
 

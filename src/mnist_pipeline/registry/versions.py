@@ -76,7 +76,8 @@ class Version:
         return self.is_comparable(other) and ours is not None and theirs is not None and ours > theirs
 
     def __str__(self) -> str:
-        return f"{self.name} version {self.number} ({self.model})"
+        model = self.model if self.model.isprintable() else ascii(self.model)  # a tag, which anybody may have written
+        return f"{self.name} version {self.number} ({model})"
 
 
 class Reign(BaseModel, frozen=True):
@@ -104,7 +105,11 @@ def all_of(name: str, content: str | None = None) -> list[Version]:
         aliases = tuple(alias for alias, bearer in bearers.items() if int(bearer) == number)
         version = Version(name, number, one.run_id or "", source[1] if source else "", aliases, one.tags)
         readable = {tag: value for tag, value in one.tags.items() if _is_readable(version, tag)}
-        odd += [f"{tag}={value!r} of {version}" for tag, value in one.tags.items() if tag not in readable]
+        odd += [
+            f"{tag if tag.isprintable() else ascii(tag)}={value!r} of {version}"
+            for tag, value in one.tags.items()
+            if tag not in readable
+        ]
         found.append(replace(version, tags=readable))
     if odd and content is None:
         _note(", ".join(odd))
@@ -132,7 +137,9 @@ def _is_readable(version: Version, tag: str) -> bool:
 
 
 def _reign(version: Version, tag: str) -> Reign:
-    return Reign.model_validate(json.loads(version.tags[tag]) | {"version": version, "since": tag.removeprefix(MOVE)})
+    found = json.loads(version.tags[tag]) | {"version": version, "since": tag.removeprefix(MOVE)}
+    reign = Reign.model_validate(found)
+    return reign.model_copy(update={"since": reign.since.astimezone(UTC)})
 
 
 @cache

@@ -71,10 +71,11 @@ def load(folder: Path, exact: bool = False) -> tuple[nn.Module, Manifest]:
     manifest = load_manifest(folder)
     ours = networks.source(manifest.recipe.network)
     theirs = folder / ours.name
-    if theirs.exists() and not (ours.exists() and ours.read_bytes() == theirs.read_bytes()):
+    if theirs.exists() and not (ours.exists() and networks.text(ours.stem) == theirs.read_bytes()):
         found = "differs from it" if ours.exists() else "is not there"
         raise OtherCodeError(
-            f"{theirs}: is the network of these weights; {ours} {found}; check out a commit that has the same file"
+            f"{theirs}: is the network of these weights; {ours} {found}, as this process has it; check out a commit "
+            "that has the same file, then start this again"
         )
     network = networks.build(manifest.recipe.network, **manifest.recipe.options)
     try:
