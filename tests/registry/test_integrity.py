@@ -196,6 +196,28 @@ def test_publish_makes_the_files_anew_of_what_has_no_sums_or_another_text_of_its
         network.write_bytes(given)
 
 
+def test_publish_brings_back_the_files_that_the_store_has_lost(store: Repository, tmp_path: Path) -> None:
+    artifacts = store.path / ".mlflow/artifacts"
+    before, files = store.published(), {path.relative_to(artifacts) for path in artifacts.rglob("*")}
+    shutil.rmtree(artifacts)
+    assert "`mnist publish` its commit again" in store.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    assert "tiny version 1 (plain): the store has lost its files; uploading" in store.run("mnist", "publish")
+    store.run("mnist", "pull", str(tmp_path / "new"))
+    assert {path.relative_to(artifacts) for path in artifacts.rglob("*")} == files
+    assert store.published() == before
+    assert "lost" not in store.run("mnist", "publish")
+
+
+@pytest.mark.parametrize("name", ["MLmodel", "extra_files/model.json"])
+def test_what_is_said_of_a_damaged_file_mends_it(name: str, store: Repository, tmp_path: Path) -> None:
+    (champion(store) / name).write_bytes(b"damaged")
+    output = store.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    assert "delete the version's tag network_sha256 in MLflow (make ui), then `mnist publish` its commit" in output
+    store.query(RENEW)
+    store.run("mnist", "publish")
+    store.run("mnist", "pull", str(tmp_path / "new"))
+
+
 def test_files_of_an_earlier_upload_are_removed_and_those_of_others_named(store: Repository, tmp_path: Path) -> None:
     """Such as a version of MLflow gave that named them otherwise, and a signature of what was there."""
     folder, theirs = champion(store), champion(store) / "notes.txt"

@@ -73,6 +73,30 @@ def test_a_moved_store_is_not_published_to_before_it_is_relocated(filled: Reposi
     moved.run("mnist", "publish")
 
 
+@pytest.mark.parametrize("place", ["elsewhere", ".mlflow"])
+def test_a_copied_database_with_another_name_uploads_nothing_to_the_original(filled: Repository, place: str) -> None:
+    store, copy = filled.path / ".mlflow/mlflow.db", filled.path / place / "try.db"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(store, copy)
+    with closing(sqlite3.connect(copy)) as link, link:
+        link.execute("DELETE FROM model_version_tags WHERE key = 'network_sha256'")  # so that files are made anew
+    files = {path: path.stat().st_mtime_ns for path in (filled.path / ".mlflow/artifacts").rglob("*")}
+    output = filled.run("mnist", "publish", code=1, MLFLOW_TRACKING_URI=f"sqlite:///{copy}")
+    assert f"{copy}: is a copy of {store}, and" in output
+    assert {path: path.stat().st_mtime_ns for path in (filled.path / ".mlflow/artifacts").rglob("*")} == files
+    filled.run("mnist", "publish")
+    copy.unlink()
+    filled.run("mnist", "publish", MLFLOW_TRACKING_URI=f"sqlite:///{copy}")
+
+
+def test_a_database_with_its_artifacts_elsewhere_is_published_to(filled: Repository, tmp_path: Path) -> None:
+    """When it alone was moved, and what lies beside the artifacts is no other database of MLflow's."""
+    alone = Path(shutil.move(filled.path / ".mlflow/mlflow.db", tmp_path / "alone.db"))
+    (filled.path / ".mlflow/thumbs.db").write_bytes(b"no database")
+    (filled.path / ".mlflow/empty.db").touch()
+    filled.run("mnist", "publish", MLFLOW_TRACKING_URI=f"sqlite:///{alone}")
+
+
 def test_a_copied_repository_writes_nothing_into_the_original(filled: Repository, tmp_path: Path) -> None:
     """Neither by publishing nor by relocation; what it says to do helps."""
     copied = Repository(Path(shutil.copytree(filled.path, tmp_path / "copy", symlinks=True)))

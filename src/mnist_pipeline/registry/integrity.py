@@ -18,6 +18,10 @@ PLAIN = "extra_files"  # where MLflow puts the files that `publish` gives it bes
 FILES = "dvc.files.json"  # what DVC has of models/NAME, whose md5 is in dvc.lock: a list of its files with theirs
 TAG = "sha256sums"  # of a version: the digest of SHA256SUMS
 NETWORK = "network_sha256"  # of a version: the digest of its network's file
+MEND = (
+    f"pull it again; if it arrives so again: delete the version's tag {NETWORK} in MLflow (make ui), then "
+    "`mnist publish` its commit, which uploads its files anew"
+)
 ADDED = ("registered_model_meta", "README.md")  # by MLflow, as it downloads; by `mnist pull`
 SIGNING_KEY, VERIFYING_KEY = "MNIST_SIGNING_KEY", "MNIST_VERIFYING_KEY"  # name the files of an elliptic key, in PEM
 PACKAGE = "model-signing==1.1.1 pyopenssl==26.4.0"
@@ -52,14 +56,14 @@ def check(folder: Path, expected: str, what: str) -> None:
     Raises PipelineError, which begins with `what`, for a file that is damaged, missing or not listed, and for a
     signature that is missing or not by that key.
     """
-    _check_sums(folder, expected, what)
+    _check_sums(folder, expected, what, MEND)
     if key := os.environ.get(VERIFYING_KEY):
         _verify(folder, key, f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY})")
 
 
 def check_own(folder: Path, expected: str, what: str) -> None:
     """As `check`, for whoever published it: a signature has to be by MNIST_SIGNING_KEY, if there is one."""
-    _check_sums(folder, expected, what)
+    _check_sums(folder, expected, what, "somebody changed it in the store since it was uploaded")
     if key := os.environ.get(SIGNING_KEY):
         with NamedTemporaryFile() as public:
             public.write(_public(key))
@@ -84,13 +88,13 @@ def left_over(former: Path, new: Path) -> list[str]:
     return sorted(stale)
 
 
-def _check_sums(folder: Path, expected: str, what: str) -> None:
+def _check_sums(folder: Path, expected: str, what: str, mend: str) -> None:
     found, listed = _digests(folder), _listed(folder) | {SUMS: expected}
     if (folder / SUMS).is_file():
         found[SUMS] = sha256_of(folder / SUMS)
     for name in (SUMS, *sorted(listed.keys() | found.keys())):
         if found.get(name) != listed.get(name):
-            advice = "pull it again" if name in listed else "whoever put it into the store should delete it there"
+            advice = mend if name in listed else "whoever put it into the store should delete it there"
             raise PipelineError(
                 f"{what}: {name} arrived with SHA-256 {found.get(name, 'of nothing: it is missing')}, expected "
                 f"{listed.get(name, f'none: {SUMS} does not list it')}; {advice}"

@@ -78,7 +78,11 @@ def _complete(client: MlflowClient, given: Publication) -> None:
     if not any(versions.run_of(version.run_id) for version in versions.all_of(given.name, given.content)):
         _make(client, given)
     version = _keep_one(client, given)
-    if version.model_id and not version.tags.items() >= integrity.marks(given.network).items():
+    lost = bool(version.model_id) and not upload.is_listed(client, version)
+    if lost:
+        print(f"{version}: the store has lost its files; uploading them again", flush=True)
+        _log_results(client, version.run_id, given)
+    if lost or (version.model_id and not version.tags.items() >= integrity.marks(given.network).items()):
         upload.renew(client, given, version)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
@@ -157,6 +161,10 @@ def _fill(client: MlflowClient, run: Run, given: Publication) -> None:
     for start in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
     insist(client.log_inputs, run_id, [DatasetInput(given.dataset, [InputTag("mlflow.data.context", "training")])])
+    _log_results(client, run_id, given)
+
+
+def _log_results(client: MlflowClient, run_id: str, given: Publication) -> None:
     for path, folder in given.artifacts:
         client.log_artifact(run_id, str(path), folder)
 

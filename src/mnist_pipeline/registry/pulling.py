@@ -72,7 +72,7 @@ def _download(version: Version, folder: Path) -> list[Path]:
     if not any(weights.parent.glob("*")):
         raise PipelineError(
             f"{version}: the store has no files of it; if its folder was moved: mnist relocate; if they were deleted: "
-            "`mnist publish` its commit to a fresh store"
+            "`mnist publish` its commit again"
         )
     if integrity.TAG not in version.tags:
         raise PipelineError(f"{version}: says no digest of its files; `mnist publish` its commit again, then pull it")

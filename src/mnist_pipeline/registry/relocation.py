@@ -3,11 +3,12 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry import store
 from mnist_pipeline.registry.connection import errors_in_one_line
@@ -19,6 +20,8 @@ COLUMNS = (  # table and column of every address of artifacts
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+EXPERIMENTS = "SELECT artifact_location, creation_time FROM experiments WHERE"
+SAME = f"{EXPERIMENTS} ? OR (artifact_location, creation_time) IS (?, ?)"
 BELOW = "WHERE {1} = :old OR substr({1}, 1, length(:old) + 1) = :old || '/'"
 COUNT = f"SELECT count(*) FROM {{0}} {BELOW}"  # noqa: S608
 MOVE = f"UPDATE {{0}} SET {{1}} = :new || substr({{1}}, length(:old) + 1) {BELOW}"  # noqa: S608
@@ -58,22 +61,41 @@ def relocate(apply: bool) -> list[str]:
 def check(name: str) -> None:
     """Raise PipelineError when the artifacts of this experiment would not go to the folder beside the database.
 
-    That is when it was moved, or is a copy of another that is still there. What a person chose is left alone.
+    That is when it was moved, or is a copy, under any name, of another that is still there. What a person chose is
+    left alone.
     """
     database, new = store.database(), store.artifacts()
     if database is None or new is None or not database.exists():
         return
     with closing(sqlite3.connect(database)) as link:
         places = {experiment: (_folder(old).parent, moved) for experiment, old, moved in _elsewhere(link, new)}
+        ours = link.execute(f"{EXPERIMENTS} name = ?", [name]).fetchone() or (None, None)
     former, moved = places.get(name, (database.parent, False))
     if moved:
         raise PipelineError(f"{database}: was moved here from {former}; run: mnist relocate --apply")
-    original = former / database.name
-    if os.path.exists(original) and not original.samefile(database):  # noqa: PTH110
+    if original := _original(database, former, ours):
         raise PipelineError(
             f"{database}: is a copy of {original}, and its artifacts would go beside that; to share that one: "
             f"export MLFLOW_TRACKING_URI='{store.sqlite(original)}'; to begin one of its own: rm '{database}'"
         )
+
+
+def _original(database: Path, former: Path, ours: tuple[str | None, int | None]) -> Path | None:
+    """Another database of MLflow's that the folder `former` belongs to; None where there is none.
+
+    That is any in another folder than `database`; in its own, where backups lie too, mlflow.db with the experiment
+    `ours`: the same place, begun at the same time.
+    """
+    away = os.path.exists(former) and not former.samefile(database.parent)  # noqa: PTH110
+    names = [database.name, *sorted(file.name for file in former.glob("*.db"))] if away else [paths.DATABASE.name]
+    for file in (former / name for name in names):
+        if not os.path.exists(file) or file.samefile(database):  # noqa: PTH110
+            continue
+        address = f"{file.as_uri()}?mode=ro&immutable=1"  # leaves no file beside it, and waits for nobody
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as link:  # not MLflow's
+            if link.execute(SAME, [away, *ours]).fetchone():
+                return file
+    return None
 
 
 def _elsewhere(link: sqlite3.Connection, new: str) -> Iterator[tuple[str, str, bool]]:

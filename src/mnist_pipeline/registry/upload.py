@@ -42,6 +42,16 @@ def log(client: MlflowClient, given: Publication, run_id: str, model_id: str) ->
         return sha256_of(folder / integrity.SUMS)
 
 
+def is_listed(client: MlflowClient, version: Version) -> bool:
+    """Whether the store lists SHA256SUMS among the files of a version, which is one question, whatever their size.
+
+    True too where its logged model was deleted, which leaves no place to bring them to.
+    """
+    with tolerated(GONE):
+        return any(file.path == integrity.SUMS for file in client.list_logged_model_artifacts(version.model_id))
+    return True
+
+
 def renew(client: MlflowClient, given: Publication, version: Version) -> None:
     """Bring the files of a version anew, without leftovers of those before, and set the tags that tell of them.
 
