@@ -59,7 +59,7 @@ def test_a_dangling_link_in_the_cache_is_a_damaged_object(
     shell.run()
     lock, found = Path("dvc.lock").read_bytes(), object_of(lockfile.md5(Path(of))).resolve()
     found.unlink()
-    found.symlink_to("nowhere")
+    found.symlink_to("no/where")
     if not kept:
         shutil.rmtree("a")
     shell.run()
