@@ -50,6 +50,26 @@ def test_a_damaged_object_is_not_restored(
     assert lockfile.md5(Path("a")) == whole
 
 
+@pytest.mark.parametrize("of", ["a/one", "a"])
+@pytest.mark.parametrize("kept", [True, False], ids=["output there", "output gone"])
+def test_a_dangling_link_in_the_cache_is_a_damaged_object(
+    shell: Project, capsys: pytest.CaptureFixture[str], of: str, kept: bool
+) -> None:
+    shell.write(a=COPY)
+    shell.run()
+    lock, found = Path("dvc.lock").read_bytes(), object_of(lockfile.md5(Path(of))).resolve()
+    found.unlink()
+    found.symlink_to("no/where")
+    if not kept:
+        shutil.rmtree("a")
+    shell.run()
+    assert f"{found}: damaged" in capsys.readouterr().out
+    shutil.rmtree("a")
+    assert shell.run() == []
+    assert (found.is_symlink(), Path("a/one").read_text("utf-8")) == (False, "content\n")
+    assert Path("dvc.lock").read_bytes() == lock
+
+
 def test_a_damaged_list_of_files_stops_nobody(shell: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """It is still JSON, which DVC would parse before it hashes it."""
     shell.write(a=COPY)

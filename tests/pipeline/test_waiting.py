@@ -179,6 +179,25 @@ def test_a_half_written_list_of_a_shared_file_system_is_not_deleted(shell: Proje
         assert process.wait(60) == 0
 
 
+def test_what_dvc_left_before_it_locked_by_hard_links_is_named_each_minute(
+    shell: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number in it may be that of nobody, or by now of this process."""
+    shell.write(a={"cmd": "cp source a", "deps": ["source"], "outs": ["a"]})
+    shell.run()
+    configure(hard=True)
+    monkeypatch.setattr(dvc_program, "REMINDER", 0.0)
+    left = [Path(".dvc/tmp", name).resolve() for name in ("lock", "rwlock.lock")]
+    left[0].write_text(f" {dead()['pid']}\n", encoding="utf-8")
+    assert int(left[1].read_text("utf-8")) == os.getpid()
+    for file in left:
+        threading.Timer(12, file.unlink).start()
+    assert shell.run() == []
+    said = capsys.readouterr().out
+    expected = f"waiting for {left[0]} and {left[1]}, which DVC left from before `core.hardlink_lock` was set; once no"
+    assert said.count(expected) >= 2, said
+
+
 def test_a_kill_between_training_and_booking_costs_no_training(project: Repository) -> None:
     """DVC's lock is held from the moment on in which the training runs, so that its result can't be booked."""
     changed = project.params()

@@ -8,7 +8,6 @@ that hosts share the file system, no process is taken for gone here, since the l
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -96,14 +95,13 @@ def patient(method: Callable[P, T]) -> Callable[P, T]:
     @wraps(method)
     def patiently(*arguments: P.args, **named: P.kwargs) -> T:
         pipeline: Any = arguments[0]
-        said = ""
+        wait = dvc_program.Wait(pipeline.say)
         while True:
             try:
                 return method(*arguments, **named)
             except LockError as error:
-                if said != (said := dvc_program.in_the_way(str(error), Path(pipeline.repo.tmp_dir))):
-                    pipeline.say(f"waiting for {said}")
-                time.sleep(1)
+                repo = pipeline.repo
+                wait.once(dvc_program.in_the_way(str(error), Path(repo.tmp_dir), is_shared(repo)))
 
     return patiently
 

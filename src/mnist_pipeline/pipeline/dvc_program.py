@@ -3,18 +3,21 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_pipeline.core import locks, paths
 from mnist_pipeline.core.errors import PipelineError
 
 BUSY = ("Unable to acquire lock", "is busy")
+REMINDER = 60.0  # seconds after which a wait is announced again
 
 
 def run(*arguments: str) -> str:
     """What a dvc command prints, without space around it. Raises PipelineError with DVC's own words when it fails."""
     command = [sys.executable, "-m", "dvc", *arguments]
-    said = ""
+    wait = Wait(lambda line: print(line, file=sys.stderr, flush=True))
     while True:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode == 0:
@@ -22,12 +25,37 @@ def run(*arguments: str) -> str:
         wrong = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         if not any(sign in wrong for sign in BUSY):
             raise PipelineError(f"dvc {' '.join(arguments)}: {wrong}")
-        if said != (said := in_the_way(wrong, paths.project() / ".dvc/tmp")):
-            print(f"waiting for {said}", file=sys.stderr)
+        wait.once(in_the_way(wrong, paths.project() / ".dvc/tmp"))
+
+
+@dataclass
+class Wait:
+    """A wait of unknown length: what for is said at first, when it changes, and each minute."""
+
+    say: Callable[[str], object]
+    what: str = ""
+    said: float = 0.0
+
+    def once(self, what: str) -> None:
+        """Wait for a second."""
+        if what != self.what or time.monotonic() - self.said >= REMINDER:
+            self.say(f"waiting for {what}")
+            self.what, self.said = what, time.monotonic()
         time.sleep(1)
 
 
-def in_the_way(said: str, folder: Path) -> str:
-    """Which process has the locks in this folder that DVC says it can't have; else DVC's words, which name it."""
-    held = [locks.holder(folder / name) for name in ("lock", "rwlock.lock") if BUSY[0] in said]
-    return next(filter(None, held), " ".join(said.split()))
+def in_the_way(said: str, folder: Path, shared: bool = False) -> str:
+    """Which process has the locks in this folder that DVC says it can't have; else DVC's words, which name it.
+
+    `shared`: DVC locks by hard links. Then a file with a number is none of its locks, but blocks as one.
+    """
+    files = [folder / name for name in ("lock", "rwlock.lock") if BUSY[0] in said]
+    if shared and (left := [str(file) for file in files if _has_number(file)]):
+        before = "which DVC left from before `core.hardlink_lock` was set"
+        return f"{' and '.join(left)}, {before}; once no DVC command and no `mnist repro` runs on any host, delete it"
+    return next(filter(None, map(locks.holder, files)), " ".join(said.split()))
+
+
+def _has_number(file: Path) -> bool:
+    """Whether DVC locked it as a whole: then it holds a process number, else the name of a link."""
+    return file.exists() and file.read_bytes().strip().isdigit()

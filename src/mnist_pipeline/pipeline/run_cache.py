@@ -1,6 +1,7 @@
 """DVC's run cache and cache: what is taken from there is looked at first, and what is put there is on the disk."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -85,9 +86,7 @@ class RunCache(StageCache):  # type: ignore[misc]
     def drop_damaged(self, stage: Any, suffix: str = "") -> None:
         """Hash what DVC's cache holds of the outputs, or those with a suffix; delete what is not what its name says."""
         for path in (path for path in _objects(stage) if path.name.endswith(suffix)):
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "md5").hexdigest()
-            if digest != path.parent.name + path.stem:
+            if not path.exists() or _md5(path) != path.parent.name + path.stem:
                 path.unlink()
                 self.say(f"{path}: damaged, so it was deleted from DVC's cache")
 
@@ -107,12 +106,17 @@ class RunCache(StageCache):  # type: ignore[misc]
         return sorted(folder.glob(ENTRY), key=lambda entry: entry.stat().st_mtime, reverse=True)
 
 
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
+
+
 def _objects(stage: Any) -> Iterator[Path]:
-    """The files in which DVC's cache holds the outputs, as far as they are there; of a folder its list comes first."""
+    """What of the outputs is in DVC's cache, also as a dangling link; of a folder the list comes first."""
     for out in (out for out in stage.outs if out.hash_info and out.is_in_repo):
         path = Path(out.cache.oid_to_path(out.hash_info.value))
-        if path.exists():
+        if os.path.lexists(path):
             yield path
         if out.hash_info.isdir and (tree := out.get_obj()):
             inside = [Path(out.cache.oid_to_path(info.value)) for _, _, info in tree]
-            yield from filter(Path.exists, inside)
+            yield from filter(os.path.lexists, inside)
