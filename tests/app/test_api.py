@@ -285,4 +285,7 @@ def test_a_model_of_another_network_is_listed_as_unavailable_and_answered_with_t
     with serve(other) as address:
         listed, answer = requests.get(f"{address}/models", timeout=30).json(), ask(address, SEVEN)
     assert (answer.status_code, answer.json()["detail"]) == (503, listed[0]["unavailable"])
-    assert "check out a commit that has the same file: mnist lineage --version 2" in listed[0]["unavailable"]
+    assert (
+        "check out a commit that has the same file, then start this again: mnist lineage --version 2"
+        in listed[0]["unavailable"]
+    )

@@ -127,7 +127,7 @@ def test_predict_refuses_a_pulled_model_of_another_network(mnist: Mnist, picture
     (tmp_path / "models/small").rename(tmp_path / "pulled")
     (tmp_path / "pulled/mlp_28.py").write_text("open('marker', 'w').close()\n", "utf-8")
     ended, out, _ = mnist("predict", "--model", str(tmp_path / "pulled"), *pictures)
-    assert "mlp_28.py differs from it; check out a commit that has the same file" in str(ended)
+    assert "mlp_28.py differs from it, as this process has it; check out a commit that has the same file" in str(ended)
     assert out == ""
     assert not (tmp_path / "marker").exists()
 
