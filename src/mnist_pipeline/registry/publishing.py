@@ -160,8 +160,14 @@ def _fill(client: MlflowClient, run: Run, given: Publication) -> None:
     client.log_batch(run_id, params=[Param(key, value) for key, value in given.params.items()])
     for start in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
-    insist(client.log_inputs, run_id, [DatasetInput(given.dataset, [InputTag("mlflow.data.context", "training")])])
+    insist(_log_dataset, client, run_id, given)
     _log_results(client, run_id, given)
+
+
+def _log_dataset(client: MlflowClient, run_id: str, given: Publication) -> None:
+    """Unless it is there: MLflow refuses it a second time, also when only its answer to the first one was lost."""
+    if not client.get_run(run_id).inputs.dataset_inputs:
+        client.log_inputs(run_id, [DatasetInput(given.dataset, [InputTag("mlflow.data.context", "training")])])
 
 
 def _log_results(client: MlflowClient, run_id: str, given: Publication) -> None:
