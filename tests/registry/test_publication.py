@@ -9,7 +9,6 @@ from mnist_pipeline.arithmetic import machine
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import files, paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry import publication
 from mnist_pipeline.registry.publication import Publication
 from tests.repository import Repository
 
@@ -17,7 +16,7 @@ from tests.repository import Repository
 @pytest.fixture
 def plain(built: Path, monkeypatch: pytest.MonkeyPatch) -> Publication:
     monkeypatch.chdir(built)
-    return publication.gather("plain", lockfile.load())
+    return Publication("plain", lockfile.load())
 
 
 def test_params_are_the_recipe_the_seeds_and_the_runtime(plain: Publication) -> None:
@@ -40,7 +39,7 @@ def test_the_time_of_other_weights_is_not_taken_for_theirs(
 ) -> None:
     monkeypatch.chdir(project.path)
     files.write_json(paths.timing("plain"), {"weights_sha256": "0", "training_seconds": 1.0, "machine": {"a": "b"}})
-    found = publication.gather("plain", lockfile.load())
+    found = Publication("plain", lockfile.load())
     assert "training_seconds" not in {name for name, _, _ in found.metrics}
     assert found.run_tags["machine"] == "unknown: not trained here"
 
@@ -67,7 +66,7 @@ def test_the_description_says_data_recipe_and_accuracy_with_interval(plain: Publ
 def test_an_experiment_is_no_candidate(plain: Publication, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plain.version_tags["candidate"] == "yes"
     monkeypatch.setenv("DVC_EXP_NAME", "trial")
-    trial = publication.gather("plain", lockfile.load())
+    trial = Publication("plain", lockfile.load())
     assert trial.version_tags["candidate"] == "no: it is from experiment trial; apply that, then `make repro`"
     assert trial.run_tags["dvc.experiment"] == "trial"
     assert trial.content == plain.content
@@ -88,4 +87,4 @@ def test_run_and_version_say_machine_and_arithmetic_and_keep_them(project: Repos
 @pytest.mark.usefixtures("plain")
 def test_a_model_that_was_never_built_is_named() -> None:
     with pytest.raises(PipelineError, match="no stage train@missing"):
-        publication.gather("missing", lockfile.load())
+        Publication("missing", lockfile.load())

@@ -1,7 +1,7 @@
 """The alias `champion`: which version is to bear it, which did, and how `publish` and people move it.
 
-Every move of the alias leaves a tag on the version that was chosen, so that the history needs no place of its own and
-two that publish at once never overwrite each other's. A decision by hand holds against every version that existed then.
+Every move of the alias leaves a tag on the version that was chosen: two that publish at once never overwrite each
+other's. A decision by hand holds against every version that existed then.
 """
 
 import json
@@ -33,30 +33,16 @@ def choose(registered: list[Version]) -> Version | None:
         passed_over = by_hand[-1].highest
         if holder is None or holder.number <= passed_over:
             holder = by_hand[-1].version
-    rivals = [one for one in registered if one.is_candidate and one.rank and one.number > passed_over]
-    if holder is None:
-        rivals = [version for version in rivals if version.is_comparable(rivals[-1])]
-    else:
-        rivals = [version for version in rivals if version.beats(holder)]
+    newer = [one for one in registered if one.is_candidate and one.rank and one.number > passed_over]
+    rivals = [one for one in newer if (one.beats(holder) if holder else one.is_comparable(newer[-1]))]
     return max(rivals, key=lambda version: version.rank or (0.0, 0), default=holder)
-
-
-def predecessor(registered: list[Version]) -> Version | None:
-    """The champion before the present one, where every rollback undid the move before it."""
-    stack: list[Version] = []
-    for reign in reigns(registered):
-        if reign.by == ROLLBACK:
-            stack = stack[:-1]
-        elif not stack or stack[-1].number != reign.version.number:
-            stack.append(reign.version)
-    return next((version for version in reversed(stack) if not version.is_champion), None)
 
 
 def elect(client: MlflowClient, name: str) -> list[Version]:
     """Give the alias to the best candidate of all; returns all versions as they are then.
 
-    It looks again after each move: somebody else may have registered or crowned meanwhile, and whoever writes last
-    also sees everything. Raises PipelineError when the alias is elsewhere again after each of `ROUNDS` moves.
+    It looks again after each move, since whoever writes last sees everything. Raises PipelineError when the alias is
+    elsewhere again after each of `ROUNDS` moves.
     """
     for _ in range(ROUNDS):
         registered = versions.all_of(name)
@@ -69,7 +55,7 @@ def elect(client: MlflowClient, name: str) -> list[Version]:
             reason = better if best.beats(holder) else "decided by hand before"
         _crown(client, registered, best, PUBLISH, reason)
         print(f"{best.model}: version {best.number} is now {name}@{CHAMPION}", flush=True)
-    best, holder, last = choose(registered), current(registered), reigns(registered)[-1]
+    last = reigns(registered)[-1]
     mover = f"`mnist {last.by}`" if last.version is holder else "a program other than `mnist`"
     raise PipelineError(
         f"{name}@{CHAMPION}: given to {best} {ROUNDS} times, and each time somebody moved it away, the last time "
@@ -81,32 +67,31 @@ def promote(name: str, number: int, reason: str, force: bool) -> Version:
     """Make a version champion by hand. Raises PipelineError when it may not be, or is worse and not forced."""
     with existing() as client, store.lock():
         chosen, registered = versions.numbered(name, number), versions.all_of(name)
-        holder = current(registered)
+        holder, worse = current(registered), ""
         if not chosen.is_candidate:
             why = chosen.tags.get("candidate", "no: its tags do not say so; `mnist publish` its commit again")
             raise PipelineError(f"{chosen}: can't be champion ({why.removeprefix('no: ')})")
-        if holder and holder.number != number and not force:
-            _check_that_not_worse(chosen, holder)
+        if holder and holder.number != number and not chosen.is_comparable(holder):
+            worse = f"was validated on other images than {holder}"
+        elif holder and holder.beats(chosen):
+            ours, theirs = (float(version.tags["validation_accuracy"]) for version in (chosen, holder))
+            worse = f"worse on the validation images than {holder}, {ours:.2%} against {theirs:.2%}"
+        if worse and not force:
+            raise PipelineError(f"{chosen}: {worse}; if it shall be champion all the same: --force")
         _crown(client, registered, chosen, PROMOTE, reason)
     return chosen
-
-
-def _check_that_not_worse(chosen: Version, holder: Version) -> None:
-    if not chosen.is_comparable(holder):
-        worse = f"was validated on other images than {holder}"
-    elif holder.beats(chosen):
-        ours, theirs = (float(version.tags["validation_accuracy"]) for version in (chosen, holder))
-        worse = f"worse on the validation images than {holder}, {ours:.2%} against {theirs:.2%}"
-    else:
-        return
-    raise PipelineError(f"{chosen}: {worse}; if it shall be champion all the same: --force")
 
 
 def rollback(name: str, reason: str) -> Version:
     """Give the alias back to the champion before; again, to the one before that. Raises PipelineError at the first."""
     with existing() as client, store.lock():
-        registered = versions.all_of(name)
-        before = predecessor(registered)
+        registered, stack = versions.all_of(name), list[Version]()
+        for reign in reigns(registered):
+            if reign.by == ROLLBACK:  # it undid the move before it
+                stack = stack[:-1]
+            elif not stack or stack[-1].number != reign.version.number:
+                stack.append(reign.version)
+        before = next((version for version in reversed(stack) if not version.is_champion), None)
         if before is None:
             raise PipelineError(f"{name}: no champion before the present one is on record; see: mnist history")
         _crown(client, registered, before, ROLLBACK, reason)

@@ -4,7 +4,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import mlflow
 import requests
@@ -17,7 +16,8 @@ from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError
 from mnist_pipeline.core.files import whole
 from mnist_pipeline.registry import store
 
-SQLITE_SAYS = {"disk is full": FULL, "readonly database": PROTECTED}
+CERTIFICATES = "look at MLFLOW_TRACKING_SERVER_CERT_PATH and …CLIENT_CERT_PATH"
+ADVICE = {"disk is full": FULL, "readonly database": PROTECTED, ", invalid path: ": CERTIFICATES}  # SQLite, requests
 EXISTS, GONE, REFUSED = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"  # what MLflow's errors say
 
 
@@ -30,7 +30,10 @@ def publisher() -> Iterator[MlflowClient]:
     with errors_in_one_line(), store.lock():
         database = store.database()
         if database and not database.exists():
-            _create_database(database)
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # a second
+
+            with whole(database) as part:  # what is killed while it makes a database leaves one that can't be mended
+                SqlAlchemyStore(store.sqlite(part), store.artifacts()).engine.dispose()
         with existing() as client:
             yield client
 
@@ -53,12 +56,8 @@ def existing() -> Iterator[MlflowClient]:
             where = f"{uri.rstrip('/')}/health"  # MLflow itself would wait for minutes
             try:
                 requests.get(where, timeout=5, verify=server.verify, cert=server.client_cert_path)
-            except requests.RequestException:
-                raise
-            except OSError as error:  # of a certificate that is not there
-                raise PipelineError(
-                    f"{error}; look at MLFLOW_TRACKING_SERVER_CERT_PATH and …CLIENT_CERT_PATH"
-                ) from None
+            except OSError as error:  # what `requests` raises, also for a certificate that is not there
+                raise requests.RequestException(str(error)) from None
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield MlflowClient()
@@ -71,11 +70,10 @@ def errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error) as error:
-        cause = " ".join(str(error).replace(uri, store.shown(uri)).split())
-        advice = "".join(f"; {what}, then run this again" for words, what in SQLITE_SAYS.items() if words in cause)
-        raise PipelineError(
-            f"MLflow's store at {store.shown(uri)} (MLFLOW_TRACKING_URI): {cause[:300]}{advice}"
-        ) from None
+        shown = store.shown(uri)
+        cause = " ".join(str(error).replace(uri, shown).split())
+        advice = "".join(f"; {what}, then run this again" for words, what in ADVICE.items() if words in cause)
+        raise PipelineError(f"MLflow's store at {shown} (MLFLOW_TRACKING_URI): {cause[:300]}{advice}") from None
 
 
 @contextmanager
@@ -88,19 +86,11 @@ def tolerated(code: str) -> Iterator[None]:
             raise
 
 
-def insist(write: Callable[..., object], *arguments: object, **named: object) -> None:
+def insist(write: Callable[..., object], *arguments: object) -> None:
     """Call what may be repeated: of two that write the same row, at once or again, MLflow's server refuses one."""
     for pause in (0.05, 0.2, 0.8):
         with tolerated(REFUSED):
-            write(*arguments, **named)
+            write(*arguments)
             return
         time.sleep(pause)
-    write(*arguments, **named)
-
-
-def _create_database(database: Path) -> None:
-    """Make a new database beside its place, then move it there: one that was killed on the way can't be mended."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # a second
-
-    with whole(database) as part:
-        SqlAlchemyStore(store.sqlite(part), store.artifacts()).engine.dispose()
+    write(*arguments)

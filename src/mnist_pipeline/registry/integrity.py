@@ -1,12 +1,14 @@
 """Whether the files of a registered version are those that were published: sums, and a signature where there is a key.
 
 SHA256SUMS has a line for every file of a version, as `sha256sum --check` reads it; its own digest is a tag of the
-version. That shows damage. It does not show malice: whoever may write to the registry may write both. A signature in
-OpenSSF's format, which `model_signing verify key` reads too, can't be made without the private key.
+version. That shows damage, not malice: whoever may write to the registry may write both. A signature in OpenSSF's
+format can't be made without the private key.
 """
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -28,10 +30,10 @@ PACKAGE = "model-signing==1.1.1 pyopenssl==26.4.0"
 
 
 def marks(network: Path) -> dict[str, str]:
-    """Tags of a version: the network's text, since another may have given the same weights, and who signs.
+    """Tags of a version: the digest of its network's text, and of who signs, the SHA-256 of the public key in PEM.
 
-    That is the SHA-256 of the public key as a file in PEM, which model.sig names, too. `publish` makes the files of a
-    version anew that has others. Raises PipelineError when MNIST_SIGNING_KEY can't be used.
+    `publish` makes the files of a version anew that has others: another network may have given the same weights.
+    Raises PipelineError when MNIST_SIGNING_KEY can't be used.
     """
     key = os.environ.get(SIGNING_KEY)
     signed = {"signed": hashlib.sha256(_public(key)).hexdigest()} if key else {}
@@ -43,18 +45,22 @@ def seal(folder: Path) -> str:
 
     Raises PipelineError when the key can't be used.
     """
-    sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(folder).items())
+    sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(folder).items() if name != SUMS)
     (folder / SUMS).write_text(sums, encoding="utf-8", newline="\n")
     if key := os.environ.get(SIGNING_KEY):
-        _sign(folder, key)
+        with _explained(SIGNING_KEY, f"{SIGNING_KEY}: {key}: can't sign with it"):
+            from model_signing import hashing, signing
+
+            files = hashing.Config().set_ignored_paths(paths=[SIGNATURE, *ADDED])
+            config = signing.Config().set_hashing_config(files).use_elliptic_key_signer(private_key=key)
+            config.sign(folder, folder / SIGNATURE)
     return sha256_of(folder / SUMS)
 
 
 def check(folder: Path, expected: str, what: str) -> None:
     """Hold every file against SHA256SUMS, that against its digest, all against MNIST_VERIFYING_KEY if there is one.
 
-    Raises PipelineError, which begins with `what`, for a file that is damaged, missing or not listed, and for a
-    signature that is missing or not by that key.
+    Raises PipelineError, which begins with `what`, for a file or a signature that is missing or another.
     """
     _check_sums(folder, expected, what, MEND)
     if key := os.environ.get(VERIFYING_KEY):
@@ -73,11 +79,9 @@ def check_own(folder: Path, expected: str, what: str) -> None:
 
 def holds(folder: Path, expected: str) -> bool:
     """Whether `folder` has SHA256SUMS with this digest, and the plain files that it lists, and no others."""
-    if not (folder / SUMS).is_file() or sha256_of(folder / SUMS) != expected:
-        return False
-    return {f"{PLAIN}/{name}": digest for name, digest in _digests(folder).items()} == {
-        name: digest for name, digest in _listed(folder).items() if name.startswith(f"{PLAIN}/")
-    }
+    found = {f"{PLAIN}/{name}": digest for name, digest in _digests(folder).items()}
+    listed = {name: digest for name, digest in _listed(folder).items() if name.startswith(f"{PLAIN}/")}
+    return found == listed | {f"{PLAIN}/{SUMS}": expected}
 
 
 def left_over(former: Path, new: Path) -> list[str]:
@@ -86,19 +90,6 @@ def left_over(former: Path, new: Path) -> list[str]:
     if (former / SIGNATURE).is_file() and not (new / SIGNATURE).is_file():
         stale.add(SIGNATURE)
     return sorted(stale)
-
-
-def _check_sums(folder: Path, expected: str, what: str, mend: str) -> None:
-    found, listed = _digests(folder), _listed(folder) | {SUMS: expected}
-    if (folder / SUMS).is_file():
-        found[SUMS] = sha256_of(folder / SUMS)
-    for name in (SUMS, *sorted(listed.keys() | found.keys())):
-        if found.get(name) != listed.get(name):
-            advice = mend if name in listed else "whoever put it into the store should delete it there"
-            raise PipelineError(
-                f"{what}: {name} arrived with SHA-256 {found.get(name, 'of nothing: it is missing')}, expected "
-                f"{listed.get(name, f'none: {SUMS} does not list it')}; {advice}"
-            )
 
 
 def standard() -> str:
@@ -114,9 +105,21 @@ def standard() -> str:
     return sha256_of(Path(key))
 
 
+def _check_sums(folder: Path, expected: str, what: str, mend: str) -> None:
+    found, listed = _digests(folder), _listed(folder) | {SUMS: expected}
+    for name in (SUMS, *sorted(listed.keys() | found.keys())):
+        if found.get(name) != listed.get(name):
+            advice = mend if name in listed else "whoever put it into the store should delete it there"
+            raise PipelineError(
+                f"{what}: {name} arrived with SHA-256 {found.get(name, 'of nothing: it is missing')}, expected "
+                f"{listed.get(name, f'none: {SUMS} does not list it')}; {advice}"
+            )
+
+
 def _digests(folder: Path) -> dict[str, str]:
+    """Of all files of a version but its signature, also of SHA256SUMS, in the order of their names."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: sha256_of(path) for name, path in files.items() if name not in (SUMS, SIGNATURE, *ADDED)}
+    return {name: sha256_of(path) for name, path in files.items() if name not in (SIGNATURE, *ADDED)}
 
 
 def _listed(folder: Path) -> dict[str, str]:
@@ -131,43 +134,26 @@ def _public(key: str) -> bytes:
     """The public half of a private key, in PEM, as `openssl ec -pubout` writes it."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-    try:
+    with _explained(SIGNING_KEY, f"{SIGNING_KEY}: {key}: can't sign with it"):
         private = load_pem_private_key(Path(key).read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: it has a password
-        raise _unusable(key, error) from error
     return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _sign(folder: Path, key: str) -> None:
-    try:
-        from model_signing import hashing, signing
-
-        files = hashing.Config().set_ignored_paths(paths=[SIGNATURE, *ADDED])
-        config = signing.Config().set_hashing_config(files).use_elliptic_key_signer(private_key=key)
-        config.sign(folder, folder / SIGNATURE)
-    except ImportError as error:
-        raise _lacking(SIGNING_KEY, error) from error
-    except (OSError, ValueError, TypeError) as error:
-        raise _unusable(key, error) from error
-
-
 def _verify(folder: Path, key: str, otherwise: str) -> None:
-    try:
+    with _explained(
+        VERIFYING_KEY, otherwise, "; if that is the right key, somebody else published or changed it: do not use it"
+    ):
         from model_signing import verifying
 
         verifying.Config().use_elliptic_key_verifier(public_key=key).verify(folder, folder / SIGNATURE)
+
+
+@contextmanager
+def _explained(variable: str, otherwise: str, advice: str = "") -> Iterator[None]:
+    """Raise PipelineError for the want of the package that signs, and for whatever else goes wrong with a key."""
+    try:
+        yield
     except ImportError as error:
-        raise _lacking(VERIFYING_KEY, error) from error
+        raise PipelineError(f"{variable} is set, but {error}; install it: python -m pip install {PACKAGE}") from error
     except Exception as error:  # whatever a forged file makes the package raise
-        raise PipelineError(
-            f"{otherwise}: {str(error) or type(error).__name__}; "
-            "if that is the right key, somebody else published or changed it: do not use it"
-        ) from error
-
-
-def _unusable(key: str, error: Exception) -> PipelineError:
-    return PipelineError(f"{SIGNING_KEY}: {key}: can't sign with it: {error}")
-
-
-def _lacking(variable: str, error: ImportError) -> PipelineError:
-    return PipelineError(f"{variable} is set, but {error}; install it: python -m pip install {PACKAGE}")
+        raise PipelineError(f"{otherwise}: {str(error) or type(error).__name__}{advice}") from error

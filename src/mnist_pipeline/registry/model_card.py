@@ -11,7 +11,6 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.tables import ABSENT
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints
-from mnist_pipeline.training.manifest import Manifest
 
 LICENCES = {
     "mnist": "The weights are derived from MNIST: Yann LeCun and Corinna Cortes hold its copyright and make it "
@@ -68,27 +67,23 @@ def write(version: Version, folder: Path) -> str:
 
     Raises PipelineError when the run does not have what `publish` put there.
     """
+    manifest, run = checkpoints.load_manifest(folder), f"runs:/{version.run_id}"
     try:
-        return _fill(version, checkpoints.load_manifest(folder))
+        figures = load_dict(f"{run}/metrics/{manifest.model}.json")
+        counts = pd.read_csv(io.StringIO(load_text(f"{run}/tables/confusion.csv")))
+        confusion = counts.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")
+        validation = figures.get("validation_accuracy")
+        return TEMPLATE.format(
+            **figures,
+            version=version,
+            manifest=manifest,
+            description=MlflowClient().get_model_version(version.name, str(version.number)).description,
+            digests="\n".join(f"- `{file}` `{digest}`" for file, digest in manifest.data_sha256.items()),
+            validation=ABSENT if validation is None else f"{validation:.2%}",
+            confusion=confusion.rename("**{}**".format).to_markdown(),
+            recipe=manifest.recipe.model_dump_json(indent=2, exclude_none=True),
+            licence=LICENCES.get(version.name, UNKNOWN),
+        )
     except (KeyError, TypeError, ValueError) as error:
         said = f"{version}: its run has not what the model card needs ({type(error).__name__}: {error})"
         raise PipelineError(f"{said}; `mnist publish` its commit again into a store of your own") from error
-
-
-def _fill(version: Version, manifest: Manifest) -> str:
-    run = f"runs:/{version.run_id}"
-    figures = load_dict(f"{run}/metrics/{manifest.model}.json")
-    counts = pd.read_csv(io.StringIO(load_text(f"{run}/tables/confusion.csv")))
-    confusion = counts.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")
-    validation = figures.get("validation_accuracy")
-    return TEMPLATE.format(
-        **figures,
-        version=version,
-        manifest=manifest,
-        description=MlflowClient().get_model_version(version.name, str(version.number)).description,
-        digests="\n".join(f"- `{file}` `{digest}`" for file, digest in manifest.data_sha256.items()),
-        validation=ABSENT if validation is None else f"{validation:.2%}",
-        confusion=confusion.rename("**{}**".format).to_markdown(),
-        recipe=manifest.recipe.model_dump_json(indent=2, exclude_none=True),
-        licence=LICENCES.get(version.name, UNKNOWN),
-    )

@@ -3,7 +3,6 @@
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,51 +23,35 @@ from mnist_pipeline.training.manifest import Manifest
 MD5 = "md5:"
 
 
-@dataclass(frozen=True)
 class Publication:
     """All that goes into the run and the registered version of a model.
 
-    `name` is that of the data, of the experiment and of the registered model. `content` is one digest of everything
-    that training and evaluation left: what makes two results the same. Metrics are name, value and step (images seen);
-    artifacts are files, each with the folder that it goes into.
+    `name` is that of data, experiment and registered model. `content` is one digest of all that training and evaluation
+    left. Metrics are name, value and step (images seen); artifacts are files, each with the folder that it goes into.
     """
 
-    model: str
-    network: Path
-    name: str
-    content: str
-    dataset: Dataset
-    params: dict[str, str]
-    metrics: list[tuple[str, float, int]]
-    artifacts: list[tuple[Path, str]]
-    run_tags: dict[str, str]
-    version_tags: dict[str, str]
-    description: str
-
-
-def gather(model: str, lock: Lock) -> Publication:
-    """Read everything about one model. Raises PipelineError when its files are not those in dvc.lock."""
-    outputs = {path: md5 for stage in lockfile.stages_of(model) for path, md5 in lock.check(stage).items()}
-    manifest, figures = checkpoints.load_manifest(paths.model(model)), read_json(paths.metrics(model))
-    data = read_json(paths.DATA_METRICS)
-    files = {name: file["idx_sha256"] for name, file in data["files"].items()}
-    digest, source = lockfile.digest(files), json.dumps({"uri": str(paths.IDX)})
-    common = {"model": model, "arithmetic": manifest.arithmetic, "content": lockfile.digest(outputs)}
-    settings, network = manifest.model_dump(mode="json"), networks.source(manifest.recipe.network)
-    recipe = settings["recipe"] | {key: settings[key] for key in ("seed", "split", "runtime")}
-    return Publication(
-        model=model,
-        network=network,
-        name=data["name"],
-        content=common["content"],
-        dataset=Dataset(data["name"], digest[:32], "local", source, profile=json.dumps(files)),
-        params={key: str(value) for key, value in flat(recipe).items() if value not in (None, {})},
-        metrics=_metrics(model, figures),
-        artifacts=_artifacts(model),
-        run_tags=common | {"machine": _machine(model)} | _origin() | {MD5 + path: md5 for path, md5 in outputs.items()},
-        version_tags=common | integrity.marks(network) | _merits(manifest, figures, data["splits"], digest),
-        description=_describe(manifest, figures, f"{data['name']} (SHA-256 {digest[:12]}…)"),
-    )
+    def __init__(self, model: str, lock: Lock) -> None:
+        """Read all of it. Raises PipelineError when the files of the model are not those in dvc.lock."""
+        outputs = {path: md5 for stage in lockfile.stages_of(model) for path, md5 in lock.check(stage).items()}
+        manifest, figures = checkpoints.load_manifest(paths.model(model)), read_json(paths.metrics(model))
+        data, trained = read_json(paths.DATA_METRICS), _trained(model)
+        files = {name: file["idx_sha256"] for name, file in data["files"].items()}
+        digest, source = lockfile.digest(files), json.dumps({"uri": str(paths.IDX)})
+        settings = manifest.model_dump(mode="json", include={"recipe", "seed", "split", "runtime"})
+        params = flat(settings.pop("recipe") | settings)
+        machine = ", ".join(f"{name} {value}" for name, value in trained.get("machine", {}).items())
+        self.model, self.name, self.content = model, str(data["name"]), lockfile.digest(outputs)
+        self.network = networks.source(manifest.recipe.network)
+        self.dataset = Dataset(self.name, digest[:32], "local", source, profile=json.dumps(files))
+        self.params = {key: str(value) for key, value in params.items() if value not in (None, {})}
+        self.metrics = _metrics(model, figures, trained)
+        self.artifacts = _artifacts(model)
+        common = {"model": model, "arithmetic": manifest.arithmetic, "content": self.content}
+        built = {"machine": machine or "unknown: not trained here"} | {MD5 + path: md5 for path, md5 in outputs.items()}
+        self.run_tags = common | built | _origin()
+        merits = _merits(manifest, figures, data["splits"], digest)
+        self.version_tags = common | integrity.marks(self.network) | merits
+        self.description = _describe(manifest, figures, f"{self.name} (SHA-256 {digest[:12]}…)")
 
 
 def _merits(manifest: Manifest, figures: dict[str, Any], splits: dict[str, Any], data_digest: str) -> dict[str, str]:
@@ -112,14 +95,17 @@ def _artifacts(model: str) -> list[tuple[Path, str]]:
     return [(file, folder) for folder, files in places.items() for file in files]
 
 
-def _metrics(model: str, figures: dict[str, Any]) -> list[tuple[str, float, int]]:
-    """The whole history, the final figures, and the time that the training took."""
+def _metrics(model: str, figures: dict[str, Any], trained: dict[str, Any]) -> list[tuple[str, float, int]]:
+    """The whole history, the final figures, and the time that the training took, where it is known."""
     table = history.read(paths.history(model)).drop(columns="epoch")
     points = table.melt("images_seen", var_name="name").dropna()[["name", "value", "images_seen"]]
     seen = int(table["images_seen"].max())
     final = {f"final_{name}" if name in table else name: float(value) for name, value in figures.items()}
-    last = [(name, value, seen) for name, value in (final | _timing(model, seen)).items()]
-    return [*points.itertuples(index=False, name=None), *last]
+    if trained:
+        seconds = float(trained["training_seconds"])
+        unscored = seconds - float(trained.get("scoring_seconds", 0.0))
+        final |= {"training_seconds": seconds, "images_per_second": seen / unscored}
+    return [*points.itertuples(index=False, name=None), *((name, value, seen) for name, value in final.items())]
 
 
 def _trained(model: str) -> dict[str, Any]:
@@ -128,21 +114,6 @@ def _trained(model: str) -> dict[str, Any]:
     noted: dict[str, Any] = read_json(path) if path.exists() else {}
     weights = sha256_of(paths.model(model) / checkpoints.WEIGHTS)
     return noted if noted.get("weights_sha256") == weights else {}
-
-
-def _machine(model: str) -> str:
-    described = _trained(model).get("machine", {})
-    return ", ".join(f"{name} {value}" for name, value in described.items()) or "unknown: not trained here"
-
-
-def _timing(model: str, images_seen: int) -> dict[str, float]:
-    """Seconds and images a second, where they are known."""
-    timing = _trained(model)
-    if not timing:
-        return {}
-    seconds = float(timing["training_seconds"])
-    training = seconds - float(timing.get("scoring_seconds", 0.0))
-    return {"training_seconds": seconds, "images_per_second": images_seen / training}
 
 
 def _origin() -> dict[str, str]:

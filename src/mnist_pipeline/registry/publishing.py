@@ -1,30 +1,20 @@
 """What DVC built, put into MLflow: one run and one registered version for each model and content, and a champion.
 
-A version is found again by its content (the md5s in dvc.lock), so that a second call adds nothing. A model without a
-version is published anew, and what a crash left of it is removed. Nothing locks a shared server: where several publish
-the same content at once, the lowest version stays and each of them removes the others; whoever loses a run that way
-finds the version that stayed.
+A version is found again by its content (the md5s in dvc.lock), so that a second call adds nothing. Nothing locks a
+shared server: where several publish the same content at once, the lowest version stays, each of them removes the
+others, and whoever loses a run that way finds the version that stayed.
 """
 
 from contextlib import suppress
 
 import mlflow
-from mlflow.entities import (
-    DatasetInput,
-    InputTag,
-    LifecycleStage,
-    LoggedModelOutput,
-    LoggedModelStatus,
-    Metric,
-    Param,
-    Run,
-)
+from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, LoggedModelStatus, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry import champion, integrity, publication, relocation, store, upload, versions
+from mnist_pipeline.registry import champion, integrity, relocation, store, upload, versions
 from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.versions import MOVE, Version
@@ -38,13 +28,14 @@ def publish(models: list[str]) -> None:
     """
     leaderboard.check_leftovers(models)
     lock = lockfile.load()
-    publications = [publication.gather(model, lock) for model in models]
+    publications = [Publication(model, lock) for model in models]
+    name = publications[0].name
     with publisher() as client:
-        relocation.check(publications[0].name)
-        _check_experiment(client, publications[0].name)
+        relocation.check(name)
+        _prepare_experiment(client, name)
         for one in publications:
             _publish_one(client, one)
-        registered = champion.elect(client, publications[0].name)
+        registered = champion.elect(client, name)
     contents, holder = {one.model: one.content for one in publications}, champion.current(registered)
     for version in registered:
         published = version.content in contents.values()
@@ -53,15 +44,18 @@ def publish(models: list[str]) -> None:
     store.leave_receipt(contents)
 
 
-def _check_experiment(client: MlflowClient, name: str) -> None:
-    """Raise PipelineError when somebody deleted it: what else would come back with it, they have to know."""
+def _prepare_experiment(client: MlflowClient, name: str) -> None:
+    """Make it. Raises PipelineError when somebody deleted it: what else would come back with it, they have to know."""
     there = client.get_experiment_by_name(name)
-    if there and there.lifecycle_stage == LifecycleStage.DELETED:
-        address, number = store.shown(store.address()), there.experiment_id
+    if there is None:
+        with tolerated(EXISTS):
+            insist(client.create_experiment, name, store.artifacts())
+    elif there.lifecycle_stage == "deleted":
+        address = store.shown(store.address())
         raise PipelineError(
             f"MLflow's store at {address}: experiment {name} was deleted; to restore it with all its runs: "
-            f"MLFLOW_TRACKING_URI='{address}' mlflow experiments restore --experiment-id {number}; or name another "
-            "store in MLFLOW_TRACKING_URI; then run this again"
+            f"MLFLOW_TRACKING_URI='{address}' mlflow experiments restore --experiment-id {there.experiment_id}; "
+            "or name another store in MLFLOW_TRACKING_URI; then run this again"
         )
 
 
@@ -93,9 +87,8 @@ def _complete(client: MlflowClient, given: Publication) -> None:
 def _keep_one(client: MlflowClient, given: Publication) -> Version:
     """Leave one version of this content, the lowest whose run was not removed for good, with its run and its model.
 
-    Others come of publishers at once, of one that was killed, and of a request that was sent again since its answer was
-    lost. Whoever still writes to another run or model gets an error from MLflow then. Nothing is deleted but what bears
-    the tag of this content and was made by `publish`; a version's part in the history goes to the one that is kept.
+    Others come of publishers at once, of one that was killed, and of a request whose answer was lost. Nothing is
+    deleted but what `publish` made of this content; a version's part in the history goes to the one that is kept.
     """
     registered = versions.all_of(given.name, given.content)
     kept, run = next((one, run) for one in registered if (run := versions.run_of(one.run_id)))
@@ -122,42 +115,35 @@ def _keep_one(client: MlflowClient, given: Publication) -> Version:
 
 def _make(client: MlflowClient, given: Publication) -> None:
     """A run, its model, and the version of that model, which comes last: what has no version is only half made."""
-    if client.get_experiment_by_name(given.name) is None:
-        with tolerated(EXISTS):
-            client.create_experiment(given.name, artifact_location=store.artifacts())
     experiment = client.get_experiment_by_name(given.name)
     run = client.create_run(experiment.experiment_id, run_name=given.model, tags=given.run_tags)
     try:
         with mlflow.start_run(run_id=run.info.run_id):
             _fill(client, run, given)
             model_id, sums = _log_model(client, run, given)
-        _register(client, run, model_id, given, sums)
+        with tolerated(EXISTS):
+            client.create_registered_model(given.name, description=f"Classifiers of the images of {given.name}.")
+        version = client.create_model_version(
+            given.name,
+            source=f"models:/{model_id}",
+            run_id=run.info.run_id,
+            model_id=model_id,
+            # the machine is no version tag of the publication: to train the same bits elsewhere does not change it
+            tags=given.version_tags | {"machine": given.run_tags["machine"], integrity.TAG: sums},
+            description=given.description,
+        )
     except MlflowException:
         with suppress(MlflowException):  # what refused the rest may refuse this
             client.delete_run(run.info.run_id)
         raise
-
-
-def _register(client: MlflowClient, run: Run, model_id: str, given: Publication, sums: str) -> None:
-    # the machine is no version tag of the publication: who trains the same bits elsewhere does not change it
-    with tolerated(EXISTS):
-        client.create_registered_model(given.name, description=f"Classifiers of the images of {given.name}.")
-    version = client.create_model_version(
-        given.name,
-        source=f"models:/{model_id}",
-        run_id=run.info.run_id,
-        model_id=model_id,
-        tags=given.version_tags | {"machine": given.run_tags["machine"], integrity.TAG: sums},
-        description=given.description,
-    )
     print(f"{given.model}: registered as {given.name} version {version.version}", flush=True)
 
 
 def _fill(client: MlflowClient, run: Run, given: Publication) -> None:
     """Params, metrics, inputs and artifacts."""
     run_id, when = run.info.run_id, run.info.start_time
-    metrics = [Metric(name, value, when, step) for name, value, step in given.metrics]
     client.log_batch(run_id, params=[Param(key, value) for key, value in given.params.items()])
+    metrics = [Metric(name, value, when, step) for name, value, step in given.metrics]
     for start in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
     insist(_log_dataset, client, run_id, given)
@@ -180,6 +166,7 @@ def _log_model(client: MlflowClient, run: Run, given: Publication) -> tuple[str,
     run_id, tags = run.info.run_id, {"content": given.content}  # ours, and so to be removed when another is kept
     model = client.create_logged_model(run.info.experiment_id, given.model, run_id, tags, given.params)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-    sums = upload.log(client, given, run_id, model.model_id)
+    with upload.saved(given, run_id, model.model_id) as (folder, sums):
+        client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     return str(model.model_id), sums

@@ -31,9 +31,8 @@ def results_of(version: Version) -> dict[str, str]:
 
 
 def fetch(version: Version, folder: Path) -> None:
-    """Bring the plain files of a version into `folder`: weights.safetensors, model.json, and its network's own file.
+    """Bring weights.safetensors, model.json, the network's file, and SHA256SUMS for `integrity.holds`, into `folder`.
 
-    SHA256SUMS comes with them, so that `integrity.holds` can tell later whether they still are what was registered.
     Raises PipelineError when the store can't be reached or the files are not those that were registered.
     """
     with existing(), tempfile.TemporaryDirectory(dir=folder) as temporary:
@@ -58,18 +57,17 @@ def pull(version: Version, folder: Path, built: Built | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         whole = Path(temporary) / "model"
         whole.mkdir()
-        plain = _download(version, whole)
+        _download(version, whole)
         if built:
-            _compare(version, plain, whole / integrity.FILES, built)
+            _compare(version, whole, built)
         (whole / "README.md").write_text(model_card.write(version, whole / PLAIN), encoding="utf-8")
         whole.replace(folder)
 
 
-def _download(version: Version, folder: Path) -> list[Path]:
-    """Bring all files of a version into `folder` and check them; returns weights, manifest and network."""
+def _download(version: Version, folder: Path) -> None:
+    """Bring all files of a version into `folder` and check them."""
     download_artifacts(artifact_uri=f"models:/{version.name}/{version.number}", dst_path=str(folder))
-    weights = folder / PLAIN / checkpoints.WEIGHTS
-    if not any(weights.parent.glob("*")):
+    if not any((folder / PLAIN).glob("*")):
         raise PipelineError(
             f"{version}: the store has no files of it; if its folder was moved: mnist relocate; if they were deleted: "
             "`mnist publish` its commit again"
@@ -77,18 +75,15 @@ def _download(version: Version, folder: Path) -> list[Path]:
     if integrity.TAG not in version.tags:
         raise PipelineError(f"{version}: says no digest of its files; `mnist publish` its commit again, then pull it")
     integrity.check(folder, version.tags[integrity.TAG], str(version))
-    manifest = weights.with_name(checkpoints.MANIFEST)
-    network = weights.with_name(f"{checkpoints.load_manifest(manifest.parent).recipe.network}.py")
-    for file in (weights, network):
-        if not file.is_file():
-            raise PipelineError(f"{version}: was published without {file.name}; `mnist publish` its commit again")
-    return [weights, manifest, network]
 
 
-def _compare(version: Version, plain: list[Path], files: Path, built: Built) -> None:
+def _compare(version: Version, folder: Path, built: Built) -> None:
     """Hold weights, manifest and network against dvc.lock as Git has it, by the list whose md5 it gives a folder."""
-    listing, network = files.read_bytes() if files.is_file() else b"", plain[-1].name
-    found = {files.name: lockfile.md5_of(listing) + lockfile.FOLDER} | {file.name: lockfile.md5(file) for file in plain}
+    files, plain = folder / integrity.FILES, folder / PLAIN
+    network = f"{checkpoints.load_manifest(plain).recipe.network}.py"
+    listing = files.read_bytes() if files.is_file() else b""
+    found = {files.name: lockfile.md5_of(listing) + lockfile.FOLDER}
+    found |= {name: lockfile.md5(plain / name) for name in (checkpoints.WEIGHTS, checkpoints.MANIFEST, network)}
     expected = {files.name: built.folder_md5, network: built.network_md5(network)}
     if found[files.name] == built.folder_md5:
         expected |= {entry["relpath"]: entry["md5"] for entry in json.loads(listing)}

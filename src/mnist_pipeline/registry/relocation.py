@@ -28,10 +28,10 @@ MOVE = f"UPDATE {{0}} SET {{1}} = :new || substr({{1}}, length(:old) + 1) {BELOW
 
 
 def relocate(apply: bool) -> list[str]:
-    """Lead every address below a former folder of artifacts to the one beside the database; returns what, by line.
+    """Lead addresses in folders of artifacts that are gone and now here to the one beside the database; says what.
 
-    A former folder is one that is gone, and whose files are here. Without `apply` nothing is written; else the database
-    is copied first. Raises PipelineError when the store is no database in a file of this machine, or can't be used.
+    Without `apply` nothing is written; else the database is copied first. Raises PipelineError when the store is no
+    database in a file of this machine, or can't be used.
     """
     database, new = store.database(), store.artifacts()
     if database is None or new is None or not database.exists():
@@ -61,11 +61,12 @@ def relocate(apply: bool) -> list[str]:
 def check(name: str) -> None:
     """Raise PipelineError when the artifacts of this experiment would not go to the folder beside the database.
 
-    That is when it was moved, or is a copy, under any name, of another that is still there. What a person chose is
-    left alone.
+    That is when it was moved, or is a copy, under any name, of another that is still there: in another folder of any,
+    in its own, where backups lie too, of mlflow.db, if that has this experiment, begun at the same time. What a person
+    chose is left alone.
     """
     database, new = store.database(), store.artifacts()
-    if database is None or new is None or not database.exists():
+    if database is None or new is None:
         return
     with closing(sqlite3.connect(database)) as link:
         places = {experiment: (_folder(old).parent, moved) for experiment, old, moved in _elsewhere(link, new)}
@@ -73,19 +74,6 @@ def check(name: str) -> None:
     former, moved = places.get(name, (database.parent, False))
     if moved:
         raise PipelineError(f"{database}: was moved here from {former}; run: mnist relocate --apply")
-    if original := _original(database, former, ours):
-        raise PipelineError(
-            f"{database}: is a copy of {original}, and its artifacts would go beside that; to share that one: "
-            f"export MLFLOW_TRACKING_URI='{store.sqlite(original)}'; to begin one of its own: rm '{database}'"
-        )
-
-
-def _original(database: Path, former: Path, ours: tuple[str | None, int | None]) -> Path | None:
-    """Another database of MLflow's that the folder `former` belongs to; None where there is none.
-
-    That is any in another folder than `database`; in its own, where backups lie too, mlflow.db with the experiment
-    `ours`: the same place, begun at the same time.
-    """
     away = os.path.exists(former) and not former.samefile(database.parent)  # noqa: PTH110
     names = [database.name, *sorted(file.name for file in former.glob("*.db"))] if away else [paths.DATABASE.name]
     for file in (former / name for name in names):
@@ -94,8 +82,10 @@ def _original(database: Path, former: Path, ours: tuple[str | None, int | None])
         address = f"{file.as_uri()}?mode=ro&immutable=1"  # leaves no file beside it, and waits for nobody
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as link:  # not MLflow's
             if link.execute(SAME, [away, *ours]).fetchone():
-                return file
-    return None
+                raise PipelineError(
+                    f"{database}: is a copy of {file}, and its artifacts would go beside that; to share that one: "
+                    f"export MLFLOW_TRACKING_URI='{store.sqlite(file)}'; to begin one of its own: rm '{database}'"
+                )
 
 
 def _elsewhere(link: sqlite3.Connection, new: str) -> Iterator[tuple[str, str, bool]]:

@@ -6,6 +6,7 @@ For a store in a file nothing here needs MLflow, so that `mnist repro` can look 
 import fcntl
 import os
 import platform
+import re
 import sqlite3
 import sys
 import time
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
@@ -90,9 +91,7 @@ def lock() -> Iterator[None]:
 
 def shown(uri: str) -> str:
     """An address without the credentials that may stand in it."""
-    parts = urlsplit(uri)
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")
-    return urlunsplit(bare) if "@" in parts.netloc or parts.query else uri
+    return re.sub("://[^/]*@", "://", uri).partition("?")[0]
 
 
 def leave_receipt(contents: dict[str, str]) -> None:
@@ -104,12 +103,11 @@ def leave_receipt(contents: dict[str, str]) -> None:
 def forget_stale_receipt() -> None:
     """Delete a receipt that no longer holds, so that `publish` runs again.
 
-    That is when the store's address is another one, when it lacks something that was published there, or when an
-    experiment published, which could not become champion.
+    That is one of another store or of an experiment, or of what the store has lost since.
     """
     with suppress(PipelineError):  # nothing says what was published, or where
         here = {"address": shown(address()), "experiment": None}
-        if read_json(paths.PUBLISHED_TO) == here and exists() and _holds(read_json(paths.RECEIPT).values()):
+        if read_json(paths.PUBLISHED_TO) == here and _holds(read_json(paths.RECEIPT).values()):
             return
     paths.RECEIPT.unlink(missing_ok=True)
 

@@ -4,17 +4,16 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
-import torch
 from mlflow.artifacts import download_artifacts
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model, infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
-from mlflow.types import Schema, TensorSpec
 
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
@@ -26,27 +25,13 @@ from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints, predictor
 
-REQUIREMENTS = [
-    f"mlflow=={mlflow.__version__}",
-    f"torch=={torch.__version__.split('+')[0]}",
-    f"numpy=={np.__version__}",
-]
+REQUIREMENTS = [f"{name}=={metadata.version(name).split('+')[0]}" for name in ("mlflow", "torch", "numpy")]
 ROUNDS = 3
 PAUSE = 1.0, 5.0  # seconds, at random: an upload takes one or two
 
 
-def log(client: MlflowClient, given: Publication, run_id: str, model_id: str) -> str:
-    """Bring the files of a model that has none yet to MLflow. Returns the digest of their sums."""
-    with _saved(given, run_id, model_id) as folder:
-        client.log_model_artifacts(model_id, str(folder))
-        return sha256_of(folder / integrity.SUMS)
-
-
 def is_listed(client: MlflowClient, version: Version) -> bool:
-    """Whether the store lists SHA256SUMS among the files of a version, which is one question, whatever their size.
-
-    True too where its logged model was deleted, which leaves no place to bring them to.
-    """
+    """Whether the store lists SHA256SUMS of a version; True where its model was deleted: there is no place for any."""
     with tolerated(GONE):
         return any(file.path == integrity.SUMS for file in client.list_logged_model_artifacts(version.model_id))
     return True
@@ -55,16 +40,15 @@ def is_listed(client: MlflowClient, version: Version) -> bool:
 def renew(client: MlflowClient, given: Publication, version: Version) -> None:
     """Bring the files of a version anew, without leftovers of those before, and set the tags that tell of them.
 
-    Where several do so at once, files and tags may be of different ones. So each looks afterwards, and again after a
-    pause, in which another may have mended it, before it brings them once more. Raises PipelineError when they don't
-    agree after `ROUNDS` uploads; the next `publish` then begins again.
+    Of several that do so at once each looks afterwards whether files and tags are of one, and again after a pause, in
+    which another may have mended it. Raises PipelineError when they don't agree after `ROUNDS` uploads.
     """
     number, found = str(version.number), ""
     for _ in range(ROUNDS):
-        with _saved(given, version.run_id, version.model_id) as folder:
+        with saved(given, version.run_id, version.model_id) as (folder, sums):
             _clear(client, version.model_id, folder)
             client.log_model_artifacts(version.model_id, str(folder))
-            client.set_model_version_tag(given.name, number, integrity.TAG, sha256_of(folder / integrity.SUMS))
+            client.set_model_version_tag(given.name, number, integrity.TAG, sums)
         for pause in (0.0, random.uniform(*PAUSE)):  # noqa: S311
             time.sleep(pause)
             try:
@@ -110,26 +94,21 @@ def _clear(client: MlflowClient, model_id: str, new: Path) -> None:
 
 
 @contextmanager
-def _saved(given: Publication, run_id: str, model_id: str) -> Iterator[Path]:
-    """A folder with a model's files: as MLflow has them, and those that make the model without MLflow and us.
-
-    They are summed up, and signed, before they leave this machine.
-    """
+def saved(given: Publication, run_id: str, model_id: str) -> Iterator[tuple[Path, str]]:
+    """A folder with all files of a model, for use with MLflow and without it, sealed; and the digest of their sums."""
     folder = paths.model(given.model)
-    images = Schema([TensorSpec(np.dtype(np.float32), (-1, 1, 28, 28))])
-    probabilities = Schema([TensorSpec(np.dtype(np.float32), (-1, 10))])
+    images = np.zeros((2, 1, 28, 28), np.float32)  # one row would freeze the batch at 1
     with TemporaryDirectory() as temporary:
-        saved = Path(temporary) / "model"
+        whole = Path(temporary) / "model"
         mlflow.pytorch.save_model(
             predictor.load(folder),
-            saved,
+            whole,
             mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
-            signature=ModelSignature(images, probabilities),
-            input_example=np.zeros((2, 1, 28, 28), np.float32),  # one row would freeze the batch at 1
+            signature=infer_signature(images, np.zeros((2, 10), np.float32)),
+            input_example=images,
             pip_requirements=REQUIREMENTS,
             extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), given.network.as_uri()],
             serialization_format="pt2",
         )
-        (saved / integrity.FILES).write_bytes(lockfile.listing(folder))
-        integrity.seal(saved)
-        yield saved
+        (whole / integrity.FILES).write_bytes(lockfile.listing(folder))
+        yield whole, integrity.seal(whole)

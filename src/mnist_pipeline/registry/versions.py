@@ -105,11 +105,7 @@ def all_of(name: str, content: str | None = None) -> list[Version]:
         aliases = tuple(alias for alias, bearer in bearers.items() if int(bearer) == number)
         version = Version(name, number, one.run_id or "", source[1] if source else "", aliases, one.tags)
         readable = {tag: value for tag, value in one.tags.items() if _is_readable(version, tag)}
-        odd += [
-            f"{tag if tag.isprintable() else ascii(tag)}={value!r} of {version}"
-            for tag, value in one.tags.items()
-            if tag not in readable
-        ]
+        odd += [f"{tag!r}={value!r} of {version}" for tag, value in one.tags.items() if tag not in readable]
         found.append(replace(version, tags=readable))
     if odd and content is None:
         _note(", ".join(odd))
