@@ -18,7 +18,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from mnist_pipeline.core.params import Params
 from mnist_pipeline.doctor import examination
-from mnist_pipeline.doctor.finding import Check, Finding
+from mnist_pipeline.doctor.examination import Check, Finding
 from tests.repository import Repository
 
 OBEDIENT = (
@@ -73,7 +73,7 @@ def test_programs_that_are_not_on_the_path_are_named() -> None:
         "git",
         "mend",
         "git: no such program on the PATH; install it",
-        "install git, and work in a clone with at least one commit",
+        "install git; work in a clone that has a commit",
     )
     assert TABLE["dvc cache"]().state == "mend"
 

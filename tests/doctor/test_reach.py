@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.core import params, paths
-from mnist_pipeline.doctor import examination, repository
-from mnist_pipeline.doctor.finding import Check, Finding
+from mnist_pipeline.doctor import checks, examination
+from mnist_pipeline.doctor.examination import Check, Finding
 from tests import mirror
 from tests.mirror import Fault
 from tests.repository import Repository
@@ -19,7 +19,7 @@ LABELS = "t10k-labels-idx1-ubyte.gz"
 
 
 def ask(settings: params.Params, place: str) -> Finding:
-    return Check("source", None, lambda: repository.source(settings.data, place))()
+    return Check("source", None, lambda: checks.source(settings.data, place))()
 
 
 def test_a_server_that_has_the_files_and_a_folder_that_has_them_are_ok(
@@ -69,7 +69,7 @@ def test_sources_are_to_be_mended_only_when_none_works() -> None:
 
 
 def test_a_store_that_is_not_there_yet_is_worth_a_note() -> None:
-    assert Check("store", None, lambda: repository.store("tiny"))().state == "note"
+    assert Check("store", None, lambda: checks.store("tiny"))().state == "note"
     assert not paths.STORE.exists()
 
 
@@ -79,9 +79,9 @@ def test_a_store_that_nobody_can_write_to_says_why(folder: Path) -> None:
         other.execute("CREATE TABLE something (number)")
         other.commit()
         other.execute("BEGIN IMMEDIATE")
-        assert "database is locked" in Check("store", None, lambda: repository.store("tiny"))().found
+        assert "database is locked" in Check("store", None, lambda: checks.store("tiny"))().found
     (folder / paths.DATABASE).write_bytes(b"no database " * 1000)
-    found = Check("store", None, lambda: repository.store("tiny"))()
+    found = Check("store", None, lambda: checks.store("tiny"))()
     assert (found.state, found.found.rpartition(": ")[2]) == ("mend", "file is not a database")
 
 
