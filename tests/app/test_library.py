@@ -99,7 +99,7 @@ def test_a_fetch_of_another_page_is_not_waited_for_without_end(
         with pytest.raises(
             LateError, match=r"version 3.*: waited 0 s for .*/lock, while this or another `mnist app` fe"
         ):
-            shelf._fetch_into(kept / "3", shelf.versions[3])
+            shelf._place(shelf.versions[3])
         monkeypatch.setattr(library, "SECONDS", 2.0)
         hosting.warm_up(shelf)
     said = capsys.readouterr().err.splitlines()

@@ -1,4 +1,1 @@
-"""The page to draw digits on, answered by the registered models.
-
-Stands on core, data, training, registry and pictures.
-"""
+"""The page to draw digits on, answered by registered models. Stands on core, data, training, registry and pictures."""

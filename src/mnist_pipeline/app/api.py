@@ -1,6 +1,7 @@
 """What answers the page of `mnist app`: its files, the list of models, and what a model sees in a picture."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -10,13 +11,12 @@ from typing import Any
 import torch
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.app.readers import Readers
@@ -47,11 +47,8 @@ def application(library: Library, readers: Readers, hosts: Sequence[str] = ()) -
 
 
 class Routes:
-    """What the page asks of these models.
-
-    As many pictures are worked on at once as there are cores, each on one thread of torch: more would only take turns.
-    Large ones are not even received all at once, which would fill the memory. Models are fetched outside of that.
-    """
+    """What the page asks of these models; as many pictures are worked on at once as there are cores, each on one thread
+    of torch. Large ones are not even received all at once, which would fill the memory."""
 
     def __init__(self, library: Library, readers: Readers) -> None:
         self._library, self._readers = library, readers
@@ -74,9 +71,8 @@ class Routes:
     async def predict(self, request: Request, version: int | None = None) -> dict[str, Any]:
         """What a version, by default the first of `models`, sees in the picture that is the body of the request.
 
-        4xx with the reason: 400 no body, 403 asked by another site, 404 no such version, 408 too slow, 413 too large,
-        415 not sent as a picture, 422 not a picture that can be read, or an empty one; 503 when the model can't be
-        fetched from the registry, or not in time.
+        With the reason: 400 no body, 403 asked by another site, 404 no such version, 408 too slow, 413 too large, 415
+        not sent as a picture, 422 not one that can be read, or empty; 503 the model can't be fetched, or not in time.
         """
         _refuse_other_sites(request)
         versions = self._library.versions
@@ -104,24 +100,14 @@ class Routes:
 
 
 def _only_to(app: ASGIApp, hosts: Sequence[str]) -> ASGIApp:
-    """An application that answers to these hosts alone, and says so to others; Starlette would say `Invalid host`."""
+    """An application that answers to these hosts alone, as Starlette's TrustedHostMiddleware, but says so to others."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        known = False
-
-        async def pass_on(*_: object) -> None:
-            nonlocal known
-            known = True
-            await app(scope, receive, send)
-
-        async def silent(_: Message) -> None:
-            pass
-
-        await TrustedHostMiddleware(pass_on, hosts, www_redirect=False)(scope, receive, silent)
-        if not known:
-            host = Headers(scope=scope).get("host", "")
-            reason = f"the host {host!r} is no name of this page; `mnist app --allowed-hosts NAME` adds one"
-            await JSONResponse({"detail": reason}, 400)(scope, receive, send)
+        host = Headers(scope=scope).get("host", "")
+        name = re.sub(r":\d*$", "", host).lower()
+        known = any(name == one or (one[0] == "*" and name.endswith(one[1:])) for one in map(str.lower, hosts))
+        reason = f"the host {host!r} is no name of this page; `mnist app --allowed-hosts NAME` adds one"
+        await (app if known else JSONResponse({"detail": reason}, 400))(scope, receive, send)
 
     return answer
 

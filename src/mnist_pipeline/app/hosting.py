@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mnist_pipeline.app import api
 from mnist_pipeline.app.library import LateError, Library
@@ -35,18 +35,15 @@ HEADERS = {
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket at this address; port 0 takes any free one. Raises PipelineError when it can't be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=128)
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise PipelineError(f"{host}:{port}: {error.strerror}; choose another address with --host and --port") from None
 
 
 def names(host: str, more: str) -> list[str]:
-    """What the page is called, from `--host` and from `--allowed-hosts`, separated by commas.
-
-    Raises PipelineError for what is neither a name, an address, `*.` before a name, nor `*`.
-    """
+    """What the page is called, from `--host` and, with commas, `--allowed-hosts`. Raises PipelineError for other than
+    a name, an address, `*.` before a name, and `*`."""
     found = [f"[{host}]" if ":" in host else host, *filter(None, more.replace(" ", "").split(","))]
     for one in found:
         if not re.fullmatch(r"\*|(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\]", one):
@@ -101,27 +98,21 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_another(self.cycle)
+        self.loop.call_later(SECONDS_TO_ASK, self._close_after, self.cycle)
 
     def on_response_complete(self) -> None:
         answered = self.cycle
         super().on_response_complete()
-        self._expect_another(answered)
+        self.loop.call_later(SECONDS_TO_ASK, self._close_after, answered)
 
-    def _expect_another(self, last: RequestResponseCycle | None) -> None:
-        self.loop.call_later(SECONDS_TO_ASK, self._close_after, last)
-
-    def _close_after(self, last: RequestResponseCycle | None) -> None:
+    def _close_after(self, last: object) -> None:
         if self.cycle is last:
             self.transport.close()
 
 
 def warm_up(library: Library) -> None:
-    """Load the first models and use each once, so that the first answers take no longer than the others.
-
-    The very first has to work, unless it needs other code than is here. Another that does not work is named here, and
-    again with the reason when it is chosen. After one that is late, the registry is asked for no other.
-    """
+    """Load the first models and use each once, so that the first answers take no longer than the others. The very first
+    has to work, unless it needs other code; others that do not are named. After one that is late none is asked for."""
     for place, number in enumerate(list(library.versions)[:READY_AT_ONCE]):
         try:
             recognition.probabilities(library.classifier(number), np.zeros((idx.SIZE, idx.SIZE), np.float32))

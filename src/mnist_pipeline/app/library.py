@@ -5,13 +5,14 @@ import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from mnist_pipeline.core import paths
+from mnist_pipeline.core import background, paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import whole
 from mnist_pipeline.registry import integrity
@@ -29,14 +30,13 @@ SECONDS = 30.0  # to fetch and load a version in, for whoever waits for it
 class LateError(PipelineError):
     """The registry does not hand over a version in time."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; ask again later, and see whether the server at MLFLOW_TRACKING_URI answers")
+
 
 class Library:
-    """Registered versions by number, champion first, then the newest first.
-
-    `folder` keeps, by their digest, the files of a version that `fetch` puts into a folder; those that were damaged
-    there since are fetched again. Threads may share a library: a model is loaded once, by a thread of its own.
-    `unavailable` has the reason of versions that need other code.
-    """
+    """Registered versions by number, champion first, then the newest first; threads may share it. `folder` keeps, by
+    digest, what `fetch` brought, and fetches damaged files again; `unavailable` has why a version needs other code."""
 
     def __init__(self, registered: "list[Version]", fetch: "Callable[[Version, Path], None]", folder: Path) -> None:
         order = sorted(registered, key=lambda version: (not version.is_champion, -version.number))
@@ -47,11 +47,8 @@ class Library:
         self._lock = Lock()
 
     def classifier(self, number: int) -> Classifier:
-        """The model of one of `versions`.
-
-        Raises PipelineError when it can't be fetched or is damaged; LateError when that takes more than `SECONDS`;
-        OtherCodeError when its network is another here.
-        """
+        """The model of one of `versions`. Raises PipelineError when it can't be fetched or is damaged, LateError after
+        `SECONDS`, OtherCodeError when its network is another here."""
         try:
             return self._once(number).result(SECONDS)
         except TimeoutError:
@@ -70,55 +67,43 @@ class Library:
         with self._lock:
             found = self._loading.get(number)
             if found is None or (found.done() and found.exception()):
-                found = self._loading[number] = Future()
-                Thread(target=self._load, args=(number, found), daemon=True).start()  # ends with the page at the latest
+                found = self._loading[number] = background.start(partial(self._load, number))
         return found
 
-    def _load(self, number: int, loading: "Future[Classifier]") -> None:
+    def _load(self, number: int) -> Classifier:
         try:
-            loading.set_result(predictor.load(self._place(self.versions[number])))
+            return predictor.load(self._place(self.versions[number]))
         except OtherCodeError as error:
             self.unavailable[number] = f"{error}: mnist lineage --version {number}"
-            loading.set_exception(OtherCodeError(self.unavailable[number]))
-        except Exception as error:  # is raised for those who wait
-            loading.set_exception(error)
+            raise OtherCodeError(self.unavailable[number]) from None
 
     def _place(self, version: "Version") -> Path:
-        """The folder with the files of a version, fetched whole or not at all."""
+        """The folder with the files of a version, fetched whole or not at all, and one version at a time."""
         digest = version.tags.get(integrity.TAG)
         if digest is None:
             raise PipelineError(f"{version}: says no digest of its files; `mnist publish` its commit again")
         if not re.fullmatch("[0-9a-f]{64}", digest):  # becomes a path, and comes from a server
             raise PipelineError(f"{version}: tag {integrity.TAG}: expected a SHA-256, found {digest!r}")
-        place = self._folder / digest
-        if not integrity.holds(place, digest):
-            self._fetch_into(place, version)
-        return place
-
-    def _fetch_into(self, place: Path, version: "Version") -> None:
-        """Fetch a version, unless another thread or page has done so by now. One is fetched at a time."""
+        place, lock = self._folder / digest, self._folder / "lock"
+        if integrity.holds(place, digest):
+            return place
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = self._folder / "lock"
         try:
             with FileLock(lock, SECONDS):
-                if not integrity.holds(place, place.name):
+                if not integrity.holds(place, digest):  # by now
                     with whole(place) as part:
                         part.mkdir()
                         self._fetch(version, part)
                         if place.exists():
                             shutil.rmtree(place)
         except Timeout:
-            raise LateError(
-                f"{version}: waited {SECONDS:.0f} s for {lock}, while this or another `mnist app` fetches a version; "
-                "ask again later, and see whether the server at MLFLOW_TRACKING_URI answers"
-            ) from None
+            why = f"waited {SECONDS:.0f} s for {lock}, while this or another `mnist app` fetches a version"
+            raise LateError(f"{version}: {why}") from None
+        return place
 
 
 def _late(number: int) -> LateError:
-    return LateError(
-        f"version {number}: the registry has not handed it over within {SECONDS:.0f} s; it is waited for, so ask again "
-        "later, and see whether the server at MLFLOW_TRACKING_URI answers"
-    )
+    return LateError(f"version {number}: the registry has not handed it over within {SECONDS:.0f} s; it is waited for")
 
 
 def registered(name: str) -> Library:

@@ -1,8 +1,5 @@
-"""Pictures read in processes of their own, each with little memory and little time.
-
-Whoever reaches the page may send it any file. What the file does to its decoder ends with that process, which is
-replaced; the page and the other pictures go on.
-"""
+"""Pictures read in processes of their own, each with little memory and time: what a file, which anybody may send, does
+to its decoder ends with that process, which is replaced."""
 
 import contextlib
 import io
@@ -59,10 +56,8 @@ class Reader:
             raise PipelineError("the process that reads pictures did not start: see above") from None
 
     def read(self, content: bytes) -> Pixels:
-        """What a network sees in the picture file: float32 (28, 28), 0 background to 255 ink.
-
-        Raises PipelineError, in one line, when it can't be read within `SECONDS` and `MEMORY`, or shows no digit.
-        """
+        """What a network sees in the picture file: float32 (28, 28), 0 background to 255 ink. Raises PipelineError, in
+        one line, when it can't be read within `SECONDS` and `MEMORY`, or shows no digit."""
         if self._process.poll() is not None:
             self._replace()
         self.wait()
@@ -85,11 +80,10 @@ class Reader:
 
     def _replace(self) -> None:
         self._end()
-        if self._closed:
-            return
-        self._connection.close()
-        self._start()
-        if self._closed:  # meanwhile
+        if not self._closed:
+            self._connection.close()
+            self._start()
+        if self._closed:  # meanwhile, too
             self._end()
 
     def _end(self) -> None:
