@@ -11,7 +11,7 @@ from tests.repository import ROOT, Repository, environment
 from tests.test_layers import WALL
 
 ROOMS = ("compare", "proof", "report", "pictures", "app", "doctor")
-COMMANDS = ("checks", "compare", "pictures")  # the files of `cli` that need one of these rooms
+COMMANDS = "conveniences"  # the file of `cli` that needs these rooms
 TESTS = ("test_layers.py", "test_graph.py", "test_reproducibility.py", *WALL)
 
 
@@ -25,11 +25,10 @@ def test_a_template_without_what_is_removable(project: Repository, tmp_path: Pat
     for room in ROOMS:
         shutil.rmtree(package / room)
         shutil.rmtree(template.path / "tests" / room)
-    for file in COMMANDS:
-        (package / "cli" / f"{file}.py").unlink()
+    (package / "cli" / f"{COMMANDS}.py").unlink()
     program = package / "cli" / "program.py"
-    text = program.read_text("utf-8").replace("import checks, compare, models, pictures", "import models")
-    program.write_text(text.replace("(models, pictures, compare, checks)", "(models,)"), "utf-8")
+    text = program.read_text("utf-8").replace(f"import {COMMANDS}, models", "import models")
+    program.write_text(text.replace(f"(models, {COMMANDS})", "(models,)"), "utf-8")
 
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *(f"tests/{name}" for name in TESTS)]
     variables = environment(PYTHONPATH=str(template.path / "src"))

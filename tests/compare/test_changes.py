@@ -2,14 +2,14 @@
 
 import pytest
 
-from mnist_pipeline.compare import changes
-from mnist_pipeline.compare.changes import Change
+from mnist_pipeline.compare import comparison
+from mnist_pipeline.compare.comparison import Change
 
 
 def test_nested_keys_are_joined_and_only_the_changed_ones_named() -> None:
     before = {"optimizer": {"name": "sgd", "momentum": 0.9}, "epochs": 1, "batch": 64}
     after = {"optimizer": {"name": "adamw"}, "label_smoothing": 0.1, "epochs": 2, "batch": 64}
-    assert changes.between(before, after) == [
+    assert comparison.between(before, after) == [
         Change("optimizer.name", "sgd", "adamw"),
         Change("label_smoothing", None, 0.1),
         Change("epochs", 1, 2),
@@ -28,4 +28,4 @@ def test_nested_keys_are_joined_and_only_the_changed_ones_named() -> None:
     ],
 )
 def test_what_a_file_shows_otherwise_is_a_change(before: object, after: object, shown: list[str]) -> None:
-    assert [str(change) for change in changes.between(before, after)] == shown
+    assert [str(change) for change in comparison.between(before, after)] == shown

@@ -16,7 +16,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_json
 from mnist_pipeline.proof import evidence
-from mnist_pipeline.proof.reproduction import File, Reproduction
+from mnist_pipeline.proof.evidence import File, Reproduction
 from tests.arithmetic.test_portable import needs_avx2
 from tests.repository import Repository
 

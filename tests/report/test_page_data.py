@@ -13,7 +13,7 @@ from mnist_pipeline.commits import provenance, revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_csv, write_json
-from mnist_pipeline.report import gallery, page_data
+from mnist_pipeline.report import page_data
 from tests.repository import Repository
 
 BEFORE, AFTER = "HEAD", revision.WORKING_TREE
@@ -90,7 +90,7 @@ def test_the_content_is_what_the_stages_wrote() -> None:
         for column in page_data.CHARTS:
             assert [row[column] for row in rows if column in row] == history[column].dropna().tolist()
     indices = {row[0] for rows in side["mistakes"].values() for row in rows}
-    assert content["sprite"] == {"columns": gallery.COLUMNS, "indices": sorted(indices)}
+    assert content["sprite"] == {"columns": page_data.COLUMNS, "indices": sorted(indices)}
     assert content["pictures"] == {
         "of": [AFTER],
         "files": sorted(path.name for path in paths.DATA_PICTURES.iterdir()),
@@ -176,7 +176,7 @@ def test_what_can_not_be_shown_is_refused() -> None:
         gather("HEAD", "HEAD")
     for model in ("plain", "weak"):
         paths.metrics(model).unlink()
-    with pytest.raises(PipelineError, match=r"working tree: no model of params\.yaml was evaluated; make repro"):
+    with pytest.raises(PipelineError, match=r"working tree: no model of its params\.yaml has results .*make repro"):
         gather()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.report import plots_page
+from mnist_pipeline.report import vega
 from tests.repository import Repository
 
 SERVER = "https://cdn.jsdelivr.net"
@@ -48,13 +48,13 @@ def test_it_moves_with_the_repository(ready: Repository, tmp_path: Path) -> None
 
 def test_a_page_that_someone_chose_is_kept(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.path)
-    project.run("dvc", "config", "--local", plots_page.OPTION, "mine.html")
-    assert plots_page.install() == "dvc plots keeps the page that was chosen for it: mine.html"
-    assert project.run("dvc", "config", plots_page.OPTION).strip() == "mine.html"
+    project.run("dvc", "config", "--local", vega.OPTION, "mine.html")
+    assert vega.install_page() == "dvc plots keeps the page that was chosen for it: mine.html"
+    assert project.run("dvc", "config", vega.OPTION).strip() == "mine.html"
 
 
 def test_outside_a_repository_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PipelineError, match=r"\.dvc: not found; run this in a clone"):
-        plots_page.install()
+        vega.install_page()
     assert list(tmp_path.iterdir()) == []

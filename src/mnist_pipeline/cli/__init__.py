@@ -1,7 +1,4 @@
-"""The table of commands: parse, call a room, print. No work of its own.
-
-Stands on all others except networks.
-"""
+"""The table of commands: parse, call a room, print. No work of its own. Stands on all others except networks."""
 
 from mnist_pipeline.cli.program import main
 

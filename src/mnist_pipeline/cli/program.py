@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline.cli import checks, compare, models, pictures
+from mnist_pipeline.cli import conveniences, models
 from mnist_pipeline.core import errors, paths
 from mnist_pipeline.core.errors import PipelineError
 
@@ -28,7 +28,7 @@ def repro(
 ) -> None:
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
     from mnist_pipeline.arithmetic import portable
-    from mnist_pipeline.commits import provenance, recording
+    from mnist_pipeline.commits import provenance
     from mnist_pipeline.pipeline import repro
     from mnist_pipeline.registry import store
     from mnist_pipeline.results import leaderboard
@@ -43,14 +43,14 @@ def repro(
         return not trained or portable.is_that_of(trained, settings.runtime)
 
     began = time.perf_counter()
-    ran = repro.repro(jobs or settings.runtime.default_jobs(), recording.seconds(), usable)
+    ran = repro.repro(jobs or settings.runtime.default_jobs(), provenance.seconds(), usable)
     took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
     see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
     print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")
     if said := provenance.uncommitted(settings.runtime):
         print(said)
     if record:
-        recording.write(ran)
+        provenance.record(ran)
 
 
 @app.command()
@@ -94,14 +94,13 @@ def _check_params() -> "Params":
     known = sorted(path.stem for path in folder.glob("[a-z]*.py"))
     for model, recipe in settings.models.items():
         if recipe.network not in known:
-            there = ", ".join(known) or f"none in {folder}"
-            raise PipelineError(
-                f"params.yaml: models.{model}.network: found {recipe.network!r}, expected one of {there}"
-            )
+            expected = ", ".join(known) or f"none in {folder}"
+            found = f"found {recipe.network!r}, expected one of {expected}"
+            raise PipelineError(f"params.yaml: models.{model}.network: {found}")
     return settings
 
 
-for group in (models, pictures, compare, checks):
+for group in (models, conveniences):
     app.add_typer(group.app)
 
 

@@ -1,4 +1,1 @@
-"""A state of the project to read from: a commit, tag, branch or experiment, or the working tree.
-
-Stands on core, arithmetic, training and pipeline.
-"""
+"""A commit, tag, branch, experiment or the working tree to read. Stands on core, arithmetic, training and pipeline."""

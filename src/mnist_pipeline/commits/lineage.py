@@ -44,10 +44,8 @@ class Built:
 
 
 def models_at(name: str) -> list[Built]:
-    """All models of params.yaml that dvc.lock describes, as they stand at a commit, tag, branch or experiment.
-
-    Raises PipelineError when there is no dvc.lock or no such model, or when params.yaml or dvc.lock is damaged.
-    """
+    """The models of params.yaml that dvc.lock describes at a commit, tag, branch or experiment. Raises PipelineError
+    when there is none, or no dvc.lock, or one of the two files is damaged."""
     found = revision.at(name)
     built = [Built(found, model) for model in found.recipes if found.lock.stages.keys() >= {*lockfile.stages_of(model)}]
     if not built:
@@ -70,11 +68,11 @@ def commits_with(model: str, results: dict[str, str]) -> list[str]:
     locks = git.ask("cat-file", "--batch-check=%(objectname)", stdin=questions).splitlines()
     holding = {lock for lock in set(locks) if not lock.endswith(" missing") and _holds(lock, model, results)}
     found = [commit for commit, lock in zip(commits, locks, strict=True) if lock in holding]
-    if not found:
+    if not found:  # git would show HEAD
         return []
     names = [f"--decorate-refs=refs/{kind}" for kind in ("heads", "tags", "remotes", "exps")]
-    show = ("log", "--no-walk=sorted", "--stdin", "--date=short", "--format=%h %ad %s%d", *names)
-    return git.ask(*show, stdin="\n".join(found)).split("\n")
+    show = "--no-walk=sorted", "--stdin", "--date=short", "--format=%h %ad %s%d"
+    return git.ask("log", *show, *names, stdin="\n".join(found)).split("\n")
 
 
 def _holds(blob: str, model: str, results: dict[str, str]) -> bool:

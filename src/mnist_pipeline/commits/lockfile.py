@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from mnist_pipeline.core import yaml_reader
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.tables import flat
 
 LOCK = Path("dvc.lock")
 FOLDER = ".dir"  # how DVC marks the md5 of a folder
@@ -46,17 +46,29 @@ class Lock(BaseModel):
         """The md5 of everything that training and evaluation of a model left, by path."""
         return {path: md5 for stage in stages_of(model) for path, md5 in self.outputs(stage).items()}
 
+    def inputs(self, *stages: str) -> set[tuple[str, str, str]]:
+        """What these stages read and no stage makes: file, key, value; without a key the value is the file's md5."""
+        read = [self.stages[stage] for stage in stages if stage in self.stages]
+        made = [out.path for stage in self.stages.values() for out in stage.outs]
+        files = {(dep.path, "", str(dep.md5)) for stage in read for dep in stage.deps if not _overlaps(dep.path, made)}
+        params = [(file, flat(entry)) for stage in read for file, entry in stage.params.items()]
+        commands = {("dvc.yaml", "cmd", str(stage.cmd)) for stage in read}
+        return files | commands | {(file, key, str(value)) for file, entry in params for key, value in entry.items()}
+
     def check(self, stage: str) -> dict[str, str]:
         """The outputs of a stage. Raises PipelineError when a file here is not the one that dvc.lock describes."""
         outputs = self.outputs(stage)
         for path, expected in outputs.items():
             found = md5(Path(path))
             if found != expected:
-                raise PipelineError(
-                    f"{path}: expected md5 {expected} as in {LOCK}, found {found or 'no such file'}; "
-                    "run `make repro`, or `dvc checkout` to get back what dvc.lock describes"
-                )
+                other = f"expected md5 {expected} as in {LOCK}, found {found or 'no such file'}"
+                advice = "run `make repro`, or `dvc checkout` to get back what dvc.lock describes"
+                raise PipelineError(f"{path}: {other}; {advice}")
         return outputs
+
+
+def _overlaps(path: str, outputs: list[str]) -> bool:
+    return any(f"{path}/".startswith(f"{out}/") or f"{out}/".startswith(f"{path}/") for out in outputs)
 
 
 def load(path: Path = LOCK) -> Lock:
@@ -89,13 +101,11 @@ def digest(outputs: dict[str, str]) -> str:
 
 
 def md5(path: Path) -> str:
-    """What DVC writes into dvc.lock for a file or a folder; empty when there is none.
-
-    A folder's is the md5 of a JSON list of its files with theirs, sorted by path, with `.dir` behind it.
-    """
+    """What DVC writes into dvc.lock for a file, or for a folder: the md5 of a JSON list of its files with theirs,
+    sorted by path, with `.dir` behind it; empty when there is none."""
     if path.is_file():
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+            return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     listed = listing(path)
     return md5_of(listed) + FOLDER if listed else ""
 

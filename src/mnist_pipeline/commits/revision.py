@@ -1,7 +1,4 @@
-"""A state of the project to read from: a commit, tag, branch or DVC experiment, or the files as they are.
-
-What Git keeps is read by its path, what DVC's cache holds by the md5 that dvc.lock gives it.
-"""
+"""A state of the project to read from: a commit, tag, branch or DVC experiment, or the files as they are."""
 
 import io
 import json
@@ -59,10 +56,7 @@ class Revision:
             raise PipelineError(f"{self.name}: {path}: damaged: {' '.join(str(error).split())}") from None
 
     def json(self, path: Path, *keys: str) -> dict[str, Any]:
-        """A JSON file that holds an object, and below each of these keys, if it is there, another.
-
-        Raises PipelineError when it is missing or damaged.
-        """
+        """A JSON object, and below each of these keys, if there, another. Raises PipelineError for anything else."""
         return self._read(path, lambda content: _mapping(json.loads(content), *keys))
 
     @cached_property

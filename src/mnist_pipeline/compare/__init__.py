@@ -1,4 +1,1 @@
-"""Two commits model by model, and one recipe under many seeds.
-
-Stands on core, arithmetic, pipeline and commits.
-"""
+"""Two commits model by model, and one recipe under many seeds. Stands on core, arithmetic, pipeline and commits."""

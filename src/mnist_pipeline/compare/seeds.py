@@ -1,7 +1,7 @@
 """The same recipes under several seeds: mean, standard deviation, and models compared seed by seed.
 
-The best model is chosen by its mean accuracy on the validation images; what is compared are accuracies on the test
-images, which chose nothing. Results are a row for each `seed` and `model` with both accuracies (0–1).
+The best model is that of the best mean accuracy on the validation images; compared are accuracies on the test images,
+which chose nothing. Results are a row for each `seed` and `model` with both accuracies (0–1).
 """
 
 import json
@@ -22,12 +22,9 @@ ACCURACIES = ["test_accuracy", "validation_accuracy"]
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """A row a model, best mean test accuracy first.
-
-    Of each accuracy `_mean`, `_sd` (n - 1), `_low` and `_high`. Against the best model, over the same seeds and in
-    accuracy on the test images: `difference`, `difference_sd`, `difference_se`, `p` of the paired t-test (two-sided),
-    and `wins`, the number of seeds with a higher accuracy. What can't be computed is NaN, as with one seed.
-    """
+    """A row a model, best mean test accuracy first: of each accuracy `_mean`, `_sd` (n - 1), `_low` and `_high`;
+    against the best model, in test accuracy over the same seeds, `difference` with `_sd` and `_se`, `p` of the paired
+    t-test (two-sided), and `wins`, the seeds with a higher one. What can't be computed is NaN, as with one seed."""
     table = results.groupby("model", sort=False)[ACCURACIES].agg(["mean", "std", "min", "max"])
     table.columns = pd.Index([f"{name}_{figure}" for name in ACCURACIES for figure in ("mean", "sd", "low", "high")])
     best = table["validation_accuracy_mean"].idxmax()

@@ -3,8 +3,7 @@
 .sweep/dvc.yaml  train-SEED@MODEL and evaluate-SEED@MODEL, defined as in the project's own dvc.yaml
 .sweep/SEED/     params.yaml with that seed, links to data and code, and the outputs of the stages
 
-Git ignores the folder, so the project's DVC passes over it; its own works without Git. Both have one cache and so one
-run cache: neither trains what the other has trained.
+Git ignores the folder; its own DVC works without Git, and shares the cache: neither trains what the other has trained.
 """
 
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from mnist_pipeline.arithmetic import portable
-from mnist_pipeline.commits import git, recording
+from mnist_pipeline.commits import git, provenance
 from mnist_pipeline.compare.seeds import ACCURACIES
 from mnist_pipeline.core import params, paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
@@ -29,10 +28,8 @@ CHANGED = "with changes"
 
 @locked(FOLDER / "lock")
 def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[int]]:
-    """Run what is missing; returns a row for each seed and model with both accuracies, and the seeds that failed.
-
-    A failure ends the run of all seeds together; they are then run one by one, so that the others are complete.
-    """
+    """Run what is missing, after a failure seed by seed, so that the others are complete; returns a row for each seed
+    and model with both accuracies, and the seeds that failed."""
     with redirect_stdout(sys.stderr):
         repro.repro(1, {}, lambda _: True, "verify")
     config = f'[core]\n    no_scm = true\n[cache]\n    dir = "{dvc_program.run("cache", "dir")}"\n'
@@ -49,7 +46,7 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
 def _succeeds(models: list[str], seeds: list[int], jobs: int) -> bool:
     """Whether the stages of these models and seeds are done; what they print goes to standard error."""
     _write(models, seeds)
-    recorded, runtime = recording.seconds(), params.load().runtime
+    recorded, runtime = provenance.seconds(), params.load().runtime
     seconds = {name.replace("@", f"-{seed}@"): time for name, time in recorded.items() for seed in seeds}
 
     def usable(name: str) -> bool:

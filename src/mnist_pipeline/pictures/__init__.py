@@ -1,5 +1,2 @@
-"""From a photo to 28×28 pixels, and what a model says of them.
-
-Each module uses those before it: decoder, regions, search, normalisation, reader, recognition, explanation; `measures`
-is shared. Stands on core, data, training and results.
-"""
+"""From a photo to 28×28 pixels, and what a model says of them. Each module uses those before it: measures, regions,
+search, normalisation, reader, recognition, explanation. Stands on core, data, training and results."""

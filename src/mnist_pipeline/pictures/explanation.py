@@ -13,11 +13,8 @@ from mnist_pipeline.results import plots
 
 
 def explain(recognised: list[Recognition], folder: Path) -> Iterator[tuple[str, Path]]:
-    """Write a picture of each recognition's steps into `folder`; yields the recognised file and the one written.
-
-    The steps of `a/b.jpg` are in `a_b.steps.png`; another picture of that name gets a number. Raises PipelineError,
-    before any is written, when a file is in the way of one of them or of the folder.
-    """
+    """Write each one's steps into `folder`, those of `a/b.jpg` as `a_b.steps.png`, or with a number; yields what was
+    recognised and written. Raises PipelineError, before any is written, when a file is in the way."""
     targets: dict[Path, Recognition] = {}
     for one in recognised:
         path = Path(one.name).with_suffix("")

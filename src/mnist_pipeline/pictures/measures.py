@@ -27,10 +27,8 @@ def stroke_width(mask: Mask) -> float:
 
 
 def paper(colours: Colours, where: Mask, degree: int) -> Colours:
-    """The paper's colour at each pixel: a surface, since light is uneven, of degree 1 or 2.
-
-    It is fitted to most of the pixels at `where`, not to what lies off it; if most do not lie on it, it is even.
-    """
+    """The paper's colour at each pixel: a surface, since light is uneven, of degree 1 or 2, fitted to most of the
+    pixels at `where`, not to what lies off it; if most do not lie on it, it is even."""
     rows, columns = (np.linspace(-1, 1, length) for length in colours.shape[:2])
     y, x = np.meshgrid(rows, columns, indexing="ij")
     surfaces = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y][: 3 * degree], axis=-1)

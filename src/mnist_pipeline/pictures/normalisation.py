@@ -1,7 +1,6 @@
-"""From a digit in a picture to MNIST's look: what MNIST's makers did to black and white scans of forms.
+"""From a digit in a picture to MNIST's look: black and white, normalised into a box of 20×20 with its proportions kept,
+where anti-aliasing brings grey levels in, its centre of mass in the centre of 28×28.
 
-The digit is made black and white, its size normalised into a box of 20×20 with its proportions kept, where
-anti-aliasing brings grey levels in, and its centre of mass put into the centre of 28×28.
 Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", 1998.
 """
 

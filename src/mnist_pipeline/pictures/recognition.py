@@ -8,7 +8,7 @@ from PIL import Image
 
 from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.pictures import decoder, reader
+from mnist_pipeline.pictures import reader
 from mnist_pipeline.pictures.normalisation import Pixels
 from mnist_pipeline.training.predictor import Classifier
 
@@ -17,11 +17,8 @@ SHOWN = 512  # the longer side, as shown to people
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a network makes of a picture file.
-
-    `picture`: RGB, upright, longer side at most 512 pixels. `pixels`: what the network sees, float32 (28, 28), 0
-    background to 255 ink. `probabilities`: of the ten digits.
-    """
+    """What a network makes of a picture file: `picture` is upright RGB, its longer side at most 512 pixels; `pixels`
+    what the network sees, float32 (28, 28), 0 background to 255 ink; `probabilities` those of the ten digits."""
 
     name: str
     picture: Image.Image
@@ -41,12 +38,6 @@ def probabilities(classifier: Classifier, pixels: Pixels) -> list[float]:
     return found
 
 
-def recognise(classifier: Classifier, path: Path) -> Recognition:
-    """Read a picture file and classify it. Raises PipelineError as `reader.read` does."""
-    picture, pixels = reader.read(path, str(path))
-    return Recognition(str(path), decoder.reduced(picture, SHOWN), pixels, probabilities(classifier, pixels))
-
-
 def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Recognition], list[str]]:
     """The recognised pictures among these files and folders, in order; and a line for each that is refused."""
     recognised, refused = [], []
@@ -56,27 +47,23 @@ def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Reco
             refused.append(f"{place}: no pictures in this folder; expected files like digit.png or photo.jpg")
         for path in files:
             try:
-                recognised.append(recognise(classifier, path))
+                picture, pixels = reader.read(path, str(path))
             except PipelineError as error:
                 refused.append(str(error))
+                continue
+            shown = reader.reduced(picture, SHOWN)
+            recognised.append(Recognition(str(path), shown, pixels, probabilities(classifier, pixels)))
     return recognised, refused
 
 
 def _pictures(folder: Path) -> list[Path]:
     """The files, sorted by name, whose ending is a picture's, without hidden ones."""
-    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in decoder.FORMATS}
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in reader.FORMATS}
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith("."))
-
-
-def as_json(one: Recognition) -> dict[str, object]:
-    """What `mnist predict --json` prints of a picture."""
-    return {"image": one.name, "digit": one.digit, "probabilities": one.probabilities}
 
 
 def table(recognised: list[Recognition]) -> str:
     """A row a picture: the digit it shows and the probability of each digit."""
-    rows = []
-    for one in recognised:
-        percentages = {str(digit): f"{probability:.2%}" for digit, probability in enumerate(one.probabilities)}
-        rows.append({"image": one.name, "digit": one.digit, **percentages})
-    return tables.text(rows)
+    shares = [{str(digit): f"{share:.2%}" for digit, share in enumerate(one.probabilities)} for one in recognised]
+    rows = zip(recognised, shares, strict=True)
+    return tables.text([{"image": one.name, "digit": one.digit, **found} for one, found in rows])

@@ -21,11 +21,8 @@ SIMILAR = 0.7  # from one threshold to the next, what two boxes share is this mu
 
 @dataclass(frozen=True, eq=False)  # by identity: arrays have no single truth
 class Region:
-    """Connected pixels of `shades` above a threshold, stable from `highest` down to `lowest`.
-
-    `shades` is the picture in which the region is the lighter part: the one that was searched, or its negative. `seed`
-    is the flat index of one of its pixels.
-    """
+    """Connected pixels above a threshold, stable from `highest` down to `lowest`, of `shades`: the picture, or its
+    negative, in which the region is lighter. `seed` is the flat index of one of its pixels."""
 
     shades: Shades
     box: tuple[slice, slice]

@@ -1,8 +1,7 @@
-"""Search for the digit in a picture: the region that stands out most among those that a pen can have drawn.
+"""Search for the digit in a picture: the region that stands out most among those that a pen can have drawn, by shape.
 
-What a pen draws is told by shape. The limits are those of MNIST's training images, drawn larger, with some room: a
-stroke is 0.05 to 0.34 of the digit's longer side wide and up to 3.4 times as long, and no digit is wider than 1.8 of
-its height.
+The limits are those of MNIST's training images, drawn larger, with some room: a stroke is 0.05 to 0.34 of the digit's
+longer side wide and up to 3.4 times as long, and no digit is wider than 1.8 of its height.
 """
 
 from heapq import nlargest
@@ -30,13 +29,12 @@ LOOKED_AT = 40  # the most prominent regions; a digit that a reader sees is amon
 
 
 def find(colours: Colours) -> Mask | None:
-    """The digit's pixels in a picture (rows, columns, 3) of 0–255, or None when there is nothing like a digit.
-
-    That is the most prominent region; where it is a part of the digit, a hole in it, or paper that it is on: the digit.
-    """
+    """The digit's pixels in a picture (rows, columns, 3) of 0–255, or None when there is nothing like a digit: the most
+    prominent region or, where that is a part of a digit, a hole in it, or paper that it is on, the digit."""
     shades = _contrast(colours)
     smallest = max(SMALLEST, round(SMALLEST_SHARE * max(shades.shape)))
-    least = max(FAINTEST, NOISE * _grain(shades))
+    steps = np.abs(np.diff(shades, axis=1))  # of neighbours; a quarter of them is in no edge, and tells the grain
+    least = max(FAINTEST, NOISE * (float(np.quantile(steps, 0.25) / 0.4506) if steps.size else 0.0))
     found = [region for region in regions.stable(shades, smallest) if region.contrast >= least]
     looked_at = nlargest(LOOKED_AT, found, key=_size_and_contrast)
     drawn = {region: prominence for region in looked_at if (prominence := _prominence(region))}
@@ -53,12 +51,6 @@ def _contrast(colours: Colours) -> Shades:
     flat = differences.reshape(-1, 3)
     direction = np.linalg.eigh(flat.T @ flat)[1][:, -1]
     return np.asarray(differences @ direction / np.sqrt(3))
-
-
-def _grain(shades: Shades) -> float:
-    """Standard deviation of the grain, from differences of neighbours, of which a quarter is in no edge."""
-    steps = np.abs(np.diff(shades, axis=1))
-    return float(np.quantile(steps, 0.25) / 0.4506) if steps.size else 0.0
 
 
 def _size_and_contrast(region: Region) -> float:

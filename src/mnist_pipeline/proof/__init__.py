@@ -1,4 +1,1 @@
-"""A commit rebuilt, and what came out held against what it promises.
-
-Stands on core, arithmetic, pipeline and commits.
-"""
+"""A commit rebuilt, and held against what it promises. Stands on core, arithmetic, pipeline and commits."""

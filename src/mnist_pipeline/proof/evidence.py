@@ -1,36 +1,92 @@
-"""Hold a folder in which the pipeline ran against a commit: each file against dvc.lock, the machine against
-recorded.json."""
+"""Hold a folder in which the pipeline ran against a commit: files against dvc.lock, machine against recorded.json."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from mnist_pipeline.arithmetic import portable
-from mnist_pipeline.commits import lockfile, recording
+from mnist_pipeline.arithmetic import machine, portable
+from mnist_pipeline.commits import lockfile, provenance
 from mnist_pipeline.commits.lockfile import FOLDER, Lock
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json
 from mnist_pipeline.core.params import Runtime
-from mnist_pipeline.core.tables import flat
 from mnist_pipeline.proof import differences
-from mnist_pipeline.proof.reproduction import TOLERANCE, File, Reproduction
 
 ACCURACIES = ("test_accuracy", "validation_accuracy")
+TOLERANCE = 0.005  # of them, as the README promises it
 ONLY_HASHES = (
     "only the hashes can be compared, not the original: it is in neither Git nor this repository's cache; "
     "`dvc pull` brings it from a remote, `mnist repro` at that commit makes it"
 )
 
 
-def stages(revision: Revision) -> list[str]:
-    """All that has to run: the stages of dvc.lock, without those of former models, and both of each model.
+@dataclass(frozen=True)
+class File:
+    """One file: its md5 as it came out ('' for no such file), how that is not the promised one (else ''), and whether
+    that breaks the promise on any machine."""
 
-    Raises PipelineError when dvc.lock promises nothing.
-    """
+    path: str
+    found: str
+    difference: str = ""
+    faulty: bool = False
+
+    def __str__(self) -> str:
+        return f"DIFFERENT  {self.path}: {self.difference}" if self.difference else f"same       {self.path}"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """All that was found: files; a line on each accuracy, with whether it is within the tolerance; a line on each stage
+    that did not run, or whose inputs dvc.lock has otherwise; why bits may differ here (None: each has to agree)."""
+
+    commit: str
+    files: list[File]
+    accuracies: dict[str, bool]
+    stale: list[str]
+    excuse: str | None
+
+    def lines(self) -> Iterator[str]:
+        """One line a file, those that differ last; then what this machine has to do with it."""
+        yield from map(str, sorted(self.files, key=lambda file: bool(file.difference)))
+        equal = sum(not file.difference for file in self.files)
+        yield f"{equal} of {len(self.files)} files have the md5 that dvc.lock gives them"
+        yield f"every bit has to agree here: {not self.excuse}{f', since {self.excuse}' if self.excuse else ''}"
+        if equal < len(self.files):
+            yield from self.accuracies
+
+    def row(self) -> str:
+        """A line for the README's table of real machines: processor, system, commit, files, and one digest of them."""
+        here = machine.describe()
+        digest = lockfile.digest({file.path: file.found for file in self.files})[:12]
+        where = f"{here['processor']} | {here['system']}, Python {here['python']}, torch {here['torch']}"
+        return f"| {where} | {self.commit[:7]} | {len(self.files)} | {digest} |"
+
+    def complaints(self) -> list[str]:
+        """What breaks the promise: where every bit has to agree any difference, else only the faults."""
+        unequal = [file for file in self.files if file.difference]
+        broken = [str(file) for file in unequal if self.excuse is None or file.faulty]
+        beyond = [line for line, within in self.accuracies.items() if not within]
+        blind = unequal and self.excuse and not self.accuracies
+        nothing = ["no model's accuracy is both committed and here, so nothing tells how far the results are off"]
+        return [*self.stale, *broken, *beyond, *(nothing if blind else [])]
+
+    def check(self) -> str:
+        """What holds, in a sentence. Raises PipelineError with all that breaks the promise."""
+        if complaints := self.complaints():
+            why = "on any machine" if self.excuse else "every bit has to agree here"
+            raise PipelineError("\n  ".join([f"not reproduced ({why}):", *complaints]))
+        if not any(file.difference for file in self.files):
+            return "reproduced: every bit is the committed one"
+        return f"within the tolerance: no accuracy is off by more than {100 * TOLERANCE:g} points"
+
+
+def stages(revision: Revision) -> list[str]:
+    """All that has to run: the stages of dvc.lock, without those of former models, and both of each model. Raises
+    PipelineError when dvc.lock promises nothing."""
     if not revision.lock.stages:
         raise PipelineError(f"{revision}: {lockfile.LOCK}: expected stages, found none: nothing is promised")
     both = [stage for model in revision.recipes for stage in lockfile.stages_of(model)]
@@ -102,23 +158,12 @@ def _accuracies(revision: Revision, folder: Path, model: str) -> Iterator[tuple[
 
 
 def _stale(promised: Lock, made: Lock, stage: str) -> Iterator[str]:
-    """Inputs of a stage that no stage makes, and that dvc.lock has otherwise than they are at the commit."""
-    before, after = _inputs(promised, made, stage), _inputs(made, made, stage)
-    for name in before | after:
+    """Inputs of a stage that dvc.lock has otherwise than they are at the commit."""
+    before, after = ({f"{file}.{key}": value for file, key, value in lock.inputs(stage)} for lock in (promised, made))
+    for name in sorted(before | after):
         if before.get(name) != after.get(name):
-            yield f"dvc.lock is not current: {stage}: {name}: {before.get(name)}, at the commit {after.get(name)}"
-
-
-def _inputs(lock: Lock, made: Lock, stage: str) -> dict[str, Any]:
-    if stage not in lock.stages:
-        return {}
-    entry, outputs = lock.stages[stage], [out.path for other in made.stages.values() for out in other.outs]
-    files = {dep.path: dep.md5 for dep in entry.deps if not _overlaps(dep.path, outputs)}
-    return {"cmd": entry.cmd} | files | flat(entry.params)
-
-
-def _overlaps(path: str, outputs: list[str]) -> bool:
-    return any(f"{path}/".startswith(f"{output}/") or f"{output}/".startswith(f"{path}/") for output in outputs)
+            key, old, new = name.removesuffix("."), before.get(name), after.get(name)
+            yield f"dvc.lock is not current: {stage}: {key}: {old}, at the commit {new}"
 
 
 def _excuse(revision: Revision, folder: Path) -> str | None:
@@ -133,8 +178,9 @@ def _excuse(revision: Revision, folder: Path) -> str | None:
     others = [f"{model} is {how}" for model, how in trained.items() if how not in ("portable", "exact")]
     if portable.expected(runtime) != "native" and not others:
         return None
-    recorded = recording.recorded(revision, "machine")
-    differing = [f"{name} {here} instead of {there}" for name, (there, here) in recording.differences(recorded).items()]
+    recorded = provenance.recorded(revision, "machine")
+    other = provenance.differences(recorded)
+    said = [f"{name} {here} instead of {there}" for name, (there, here) in other.items()]
     why = portable.obstacle(runtime) or ", ".join(others) or "runtime.arithmetic is native"
-    found = ", ".join(differing) if recorded else "none is recorded"
-    return f"{why}, and the machine is not that of {paths.RECORDED}: {found}" if differing else None
+    found = ", ".join(said) if recorded else "none is recorded"
+    return f"{why}, and the machine is not that of {paths.RECORDED}: {found}" if other else None

@@ -1,8 +1,5 @@
-"""Rebuild a commit in a clean clone in a temporary folder: every stage executed, nothing restored, nothing left behind.
-
-The clone holds this one commit, with a DVC cache and an MLflow store of its own; its stages run its own `src` in the
-Python environment that is active now.
-"""
+"""Rebuild a commit in a clean clone in a temporary folder, with a DVC cache and an MLflow store of its own: every stage
+executed, from its own `src` in the Python environment that is active now; nothing restored, nothing left behind."""
 
 import os
 import signal
@@ -13,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnist_pipeline.commits import git, lockfile, recording
+from mnist_pipeline.commits import git, lockfile, provenance
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
@@ -28,11 +25,8 @@ SECONDS_TO_END = 30.0
 
 @contextmanager
 def rebuilt(revision: Revision) -> Iterator[Path]:
-    """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing.
-
-    The folder is gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP, which end what runs in it. Raises
-    PipelineError when a stage failed, or did not run.
-    """
+    """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing; gone
+    afterwards, also after Ctrl-C, SIGTERM and SIGHUP. Raises PipelineError when a stage failed, or did not run."""
     promised = evidence.stages(revision)
     with interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
@@ -41,7 +35,7 @@ def rebuilt(revision: Revision) -> Iterator[Path]:
         (temporary / "tmp").mkdir()
         write_durably(project / ".dvc/config.local", f'[cache]\n    dir = "{temporary / "cache"}"\n'.encode())
         (folder / lockfile.LOCK).unlink()  # so that every stage runs
-        seconds = recording.seconds(revision)
+        seconds = provenance.seconds(revision)
         write_json(folder / paths.RECORDED, {"machine": {}, "core_seconds": seconds})  # of no machine, so none are kept
         if _run([*MNIST, "repro", "--record"], folder, _environment(temporary, project / "src")):
             raise PipelineError(f"{revision}: its rebuild failed; what the stage printed is above")
@@ -86,6 +80,5 @@ def check_executed(folder: Path, promised: list[str]) -> None:
     """Raises PipelineError unless all promised stages ran in a clone, and all that its dvc.lock has."""
     ran = read_json(folder / paths.RECORDED).get("core_seconds", {})
     stages = dict.fromkeys([*promised, *lockfile.load(folder / lockfile.LOCK).stages])
-    missing = [stage for stage in stages if stage not in ran]
-    if missing:
+    if missing := [stage for stage in stages if stage not in ran]:
         raise PipelineError(f"{', '.join(missing)}: expected to run in the clone, but did not; so nothing is proved")

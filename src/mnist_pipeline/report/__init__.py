@@ -1,4 +1,1 @@
-"""Pages to look at without a network: the report, and those of `dvc plots`.
-
-Stands on core, data, results, pipeline, commits and compare.
-"""
+"""Pages to look at offline: the report, `dvc plots`. Stands on core, data, results, pipeline, commits and compare."""

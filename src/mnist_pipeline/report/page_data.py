@@ -7,66 +7,53 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 
 from mnist_pipeline.commits import lockfile, provenance
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.compare import comparison
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.files import whole
-from mnist_pipeline.report import gallery, vega
+from mnist_pipeline.core.files import sha256_of, whole
+from mnist_pipeline.data import idx
+from mnist_pipeline.report import vega
 from mnist_pipeline.results import confusion
 
 INDEX = "index.html"
 MARK = "<title>Report – mnist-pipeline</title>".encode()  # in every report's index.html
-PAGE = Path(__file__).with_name("page")
-CHARTS = {  # title by column of a history
-    "batch_loss": "Training loss of a batch",
-    "training_loss": "Training loss",
-    "validation_loss": "Validation loss",
-    "training_accuracy": "Training accuracy",
-    "validation_accuracy": "Validation accuracy",
-}
+COLUMNS = 40  # of the images that models got wrong
+SHOWN = ("training_loss", "validation_loss", "training_accuracy", "validation_accuracy")  # columns of a history
+CHARTS = {"batch_loss": "Training loss of a batch"} | {name: name.replace("_", " ").capitalize() for name in SHOWN}
 Content = dict[str, Any]
 
 
 def write(revisions: list[Revision], folder: Path = Path("report")) -> Path:
-    """Make the folder anew and return its index.html, which opens from disk and asks no network.
-
-    The same revisions and data give the same bytes. An earlier report stays until the new one is whole. Raises
-    PipelineError when a revision has no results, or when the folder is something else than a report.
-    """
+    """Make the folder anew, the earlier report until then in place; returns its index.html, which opens from disk.
+    Raises PipelineError when a revision has no results, or when the folder is something else than a report."""
     index = folder / INDEX
     if folder.is_symlink() or (folder.exists() and not (index.is_file() and MARK in index.read_bytes())):
-        raise PipelineError(
-            f"{folder}: expected a folder that `mnist report` wrote, or none; move it away, then repeat"
-        )
+        expected = "expected a folder that `mnist report` wrote, or none"
+        raise PipelineError(f"{folder}: {expected}; move it away, then repeat")
     content = gather(revisions)
+    pictures = [paths.DATA_PICTURES / name for name in content["pictures"]["files"]]
+    page = (vega.PAGE / INDEX).read_text(encoding="utf-8").replace("{{content}}", embedded(content))
     with whole(folder, folder.with_name(f".new-{folder.name}-{os.getpid()}")) as new:  # ignored by Git
-        _fill(new, content)
+        new.mkdir()
+        for path in (*pictures, *vega.PAGE.glob("*.css"), *vega.PAGE.glob("*.js")):
+            shutil.copyfile(path, new / path.name)
+        if content["sprite"]["indices"]:
+            draw(content["sprite"]["indices"], new / "mistakes.png")
+        (new / "vega.js").write_text(vega.scripts(), encoding="utf-8")
+        (new / INDEX).write_text(page, encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
     return index
 
 
-def _fill(folder: Path, content: Content) -> None:
-    folder.mkdir()
-    pictures = [paths.DATA_PICTURES / name for name in content["pictures"]["files"]]
-    for path in (*pictures, *PAGE.glob("*.css"), *PAGE.glob("*.js")):
-        shutil.copyfile(path, folder / path.name)
-    if content["sprite"]["indices"]:
-        gallery.write(content["sprite"]["indices"], folder / "mistakes.png")
-    (folder / "vega.js").write_text(vega.scripts(), encoding="utf-8")
-    page = (PAGE / INDEX).read_text(encoding="utf-8")
-    (folder / INDEX).write_text(page.replace("{{content}}", embedded(content)), encoding="utf-8")
-
-
 def embedded(content: Content) -> str:
-    """JSON that no browser takes for the end of the script that it stands in, whatever names it holds.
-
-    Infinities and NaN, which JSON has not, are null.
-    """
+    """JSON that no browser takes for the end of the script that it stands in; infinities and NaN are null."""
     finite = json.loads(json.dumps(content), parse_constant=lambda _: None)
     text = json.dumps(finite, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
@@ -86,35 +73,29 @@ def gather(revisions: list[Revision]) -> Content:
         "comparison": _comparison(*revisions) if len(revisions) > 1 else None,
         "charts": {column: vega.curve(column, title, models, names) for column, title in CHARTS.items()},
         "curves": [row for revision in revisions for model in revision.models for row in _curve(revision, model)],
-        "sprite": {"columns": gallery.COLUMNS, "indices": sorted({row[0] for rows in shown for row in rows})},
+        "sprite": {"columns": COLUMNS, "indices": sorted({row[0] for rows in shown for row in rows})},
         "pictures": _pictures(sides),
     }
 
 
 def _side(revision: Revision) -> Content:
-    models = revision.models
-    if not models:
-        raise PipelineError(
-            f"{revision.name}: no model of params.yaml was evaluated; make repro does that, or name another revision"
-        )
-    predictions: dict[str, pd.DataFrame] = {}
+    models = comparison.evaluated(revision)
+    found: dict[str, pd.DataFrame] = {}
     refusals: dict[str, str] = {}
     for model in models:
         try:
-            predictions[model] = revision.predictions(model)
+            found[model] = revision.predictions(model)
         except PipelineError as error:
             refusals[model] = str(error)
     return provenance.of(revision) | {
         "outputs": provenance.outputs(revision),
         "metrics": {model: revision.metrics(model) for model in models},
         "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
-        "confusion": {
-            model: confusion.counts(table["label"], table["predicted"]).tolist() for model, table in predictions.items()
-        },
-        "mistakes": {model: gallery.mistakes(table) for model, table in predictions.items()},
+        "confusion": {model: confusion.counts(one["label"], one["predicted"]).tolist() for model, one in found.items()},
+        "mistakes": {model: mistakes(one) for model, one in found.items()},
         "refusals": refusals,
         "data": revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None,
-        "no_images": gallery.why_not(comparison.test_files(revision).get("test_images")),
+        "no_images": why_not(comparison.test_files(revision).get("test_images")),
     }
 
 
@@ -140,3 +121,30 @@ def _pictures(sides: list[Content]) -> Content:
     described = {"path": paths.DATA_PICTURES.as_posix(), "md5": lockfile.md5(paths.DATA_PICTURES)}
     of = [side["name"] for side in sides if any(described.items() <= row.items() for row in side["outputs"])]
     return {"of": of, "files": sorted(path.name for path in paths.DATA_PICTURES.glob("*.png")) if of else []}
+
+
+def mistakes(predictions: pd.DataFrame) -> list[list[int]]:
+    """Index, true digit and predicted digit of each wrong prediction, by index."""
+    wrong = predictions[predictions["label"] != predictions["predicted"]]
+    rows: list[list[int]] = wrong[["index", "label", "predicted"]].sort_values("index").to_numpy().tolist()
+    return rows
+
+
+def why_not(expected: str | None) -> str | None:
+    """Why the images in data/idx can't be shown for results on test images of this SHA-256; None when they can."""
+    if not paths.TEST_IMAGES.exists():
+        return f"{paths.TEST_IMAGES} is not here. Run make repro, then make report again."
+    if expected == sha256_of(paths.TEST_IMAGES):
+        return None
+    held = f"{paths.TEST_IMAGES} holds other images than those that this revision was tested on"
+    return f"{held} ({paths.DATA_METRICS}: SHA-256 {expected or 'unknown'})."
+
+
+def draw(indices: list[int], path: Path) -> None:
+    """Write a grey PNG with these test images, row by row, COLUMNS in a row, 28 × 28 pixels each; ink is black. Raises
+    PipelineError when the file of test images is missing or damaged."""
+    rows = -(-len(indices) // COLUMNS)
+    tiles = np.full((rows * COLUMNS, idx.SIZE, idx.SIZE), 255, dtype=np.uint8)
+    tiles[: len(indices)] = 255 - idx.read(paths.TEST_IMAGES)[indices]
+    grid = tiles.reshape(rows, COLUMNS, idx.SIZE, idx.SIZE).swapaxes(1, 2).reshape(rows * idx.SIZE, -1)
+    Image.fromarray(grid).save(path, "PNG", optimize=True)
