@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mnist_pipeline.pipeline.interruption import interruptible
+from mnist_pipeline.pipeline.commands import interruptible
 from tests.faults.killed import seconds_until_all_ended
 from tests.repository import Repository, environment
 

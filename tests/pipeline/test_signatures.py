@@ -15,6 +15,7 @@ from dvc.rwlock import _acquire_write, _check_blockers, _edit_rwlock, _release_w
 from dvc.stage import PipelineStage
 from dvc.stage.cache import StageCache, _can_hash, _get_cache_hash, _get_stage_hash
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
+from dvc.stage.serialize import to_single_stage_lockfile
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.base import FileSystem
 
@@ -25,6 +26,8 @@ TAKEN: dict[Callable[..., Any], str] = {
     "repo_factory=None, scm=None, remote=None, remote_config=None, _wait_for_lock=False",
     plan_repro: "graph, stages=None, pipeline=False, downstream=False",
     PipelineStage.changed: "self, allow_missing=False, upstream=None",
+    PipelineStage.changed_stage: "self",
+    PipelineStage.deps_cached: "self",
     PipelineStage.remove_outs: "self, ignore_remove=False, force=False",
     PipelineStage.save_deps: "self, allow_missing=False",
     PipelineStage.save: "self, allow_missing=False, run_cache=True",
@@ -35,7 +38,6 @@ TAKEN: dict[Callable[..., Any], str] = {
     PipelineStage.outs_cached: "self",
     PipelineStage.checkout: "self, allow_missing=False, **kwargs",
     StageCache: "repo",
-    StageCache._load: "self, stage",
     StageCache._load_cache: "self, key, value",
     StageCache._create_stage: "self, cache, wdir=None",
     StageCache._get_cache_dir: "self, key",
@@ -43,8 +45,8 @@ TAKEN: dict[Callable[..., Any], str] = {
     _can_hash: "stage",
     _get_cache_hash: "cache, key=False",
     _get_stage_hash: "stage",
+    to_single_stage_lockfile: "stage, **kwargs",
     FileSystem.overlaps: "left, right",
-    StageCache.restore: "self, stage, run_cache=True, pull=False, dry=False",
     Lockfile: "repo, path, verify=True, **kwargs",
     Lockfile.dump_stages: "self, stages, **kwargs",
     make_lock: "lockfile, tmp_dir=None, friendly=False, hardlink_lock=False, wait=False",

@@ -21,14 +21,13 @@ class Booking:
 
     def __init__(self, repo: Repo, names: Iterable[str]) -> None:
         self.repo, self.names = repo, names
-        self.place = os.path.relpath(Path.cwd(), repo.root_dir)
         self.done: dict[str, Any] = {}  # by name, a stage whose entry is still to be written into dvc.lock; else None
 
     def book(self, name: str, stage: Any = None) -> None:
         """Note that a stage is done, write the entries that are due, and forget the states of trainings booked by now.
 
-        An entry is due when all are written that `dvc repro` writes before it; the others wait, and are restored from
-        the run cache after a failure or a kill. DVC writes in place, which may leave half a file, so it gets a copy.
+        An entry is due when all are written that `dvc repro` writes before it; after a failure or a kill, the run cache
+        restores the others. DVC writes in place, which may leave half a file, so it gets a copy.
         """
         self.done[name] = stage
         due = [name for name in takewhile(self.done.__contains__, self.names) if self.done[name] is not None]
@@ -44,4 +43,4 @@ class Booking:
 
     def label(self, name: str) -> str:
         """A stage among those of all pipelines in this repository."""
-        return f"{self.place}:{name}"
+        return f"{os.path.relpath(Path.cwd(), self.repo.root_dir)}:{name}"

@@ -1,22 +1,24 @@
-"""Run the commands of stages: their output in a file each, their processor time measured, all ended together."""
+"""Run the commands of stages: their output in a file each, their processor time measured, all ended on request."""
 
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mnist_pipeline.core.errors import refusal
 
+REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ROOM = 1 << 14  # free bytes below which a disk counts as full
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """How a command ended: exit code, what it printed, seconds on the clock and of processor time."""
 
     code: int
@@ -45,7 +47,10 @@ class Commands:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.running.remove(process)
-        return Ran(process.returncode, _read(log), time.perf_counter() - began, usage.ru_utime + usage.ru_stime)
+        text, full = log.read_text(encoding="utf-8", errors="replace").rstrip(), os.strerror(errno.ENOSPC)
+        if full not in text and shutil.disk_usage(log).free < ROOM:  # then its last words may have found no room
+            text += f"\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
+        return Ran(process.returncode, text, time.perf_counter() - began, usage.ru_utime + usage.ru_stime)
 
     def end(self) -> None:
         """End the commands that run; no other one starts any more."""
@@ -55,10 +60,20 @@ class Commands:
             process.terminate()
 
 
-def _read(log: Path) -> str:
-    """What a command printed; on a full disk its last words may have found no room."""
-    text = log.read_text(encoding="utf-8", errors="replace").rstrip()
-    full = os.strerror(errno.ENOSPC)
-    if full not in text and shutil.disk_usage(log).free < ROOM:
-        return f"{text}\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
-    return text
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside, the first request to end that is not ignored becomes KeyboardInterrupt; further ones change nothing."""
+    heeded = {number: handler for number in REQUESTS if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
+
+    def interrupt(*_: object) -> None:
+        for number in heeded:
+            signal.signal(number, lambda *_: None)  # not SIG_IGN: what is about to start would inherit that
+        raise KeyboardInterrupt
+
+    for number in heeded:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)

@@ -1,17 +1,15 @@
 """DVC's list of which process uses which path, after a kill and on a file system that several hosts share.
 
-DVC passes over processes that are gone. But it refuses a list that was left half written, takes for alive a process
-that got the number of a dead one, as after a restart, and for gone one of another host. Where `core.hardlink_lock` says
-that hosts share the file system, no process is taken for gone here, since the list has nothing but numbers.
+DVC passes over processes that are gone. But it refuses a half-written list, takes for alive a process that got the
+number of a dead one, and for gone one of another host. Where hosts may share disks, nobody is taken for gone here.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import psutil
 from dvc.lock import LockError, make_lock
@@ -20,7 +18,6 @@ from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK, _acquire_write, _check_blockers
 
 from mnist_pipeline.pipeline import dvc_program
 
-P = ParamSpec("P")
 T = TypeVar("T")
 CLOCK_SECONDS = 1.0  # how exactly the start of a process is known
 
@@ -38,10 +35,7 @@ def is_shared(repo: Repo) -> bool:
 
 
 def remove_rwlock(path: Path, shared: bool = False) -> None:
-    """Delete the list if it is damaged, or nobody in it is still there; else DVC itself passes over those gone.
-
-    Raises LockError for a damaged list of several hosts: a process of another one may be in it.
-    """
+    """Delete the list if it is damaged or nobody in it is still there. Raises LockError for a damaged, shared one."""
     noted = _noted(path)
     if noted is None and shared:
         raise LockError(f"{path}: half written; once no DVC command and no `mnist repro` runs on any host, delete it")
@@ -50,30 +44,22 @@ def remove_rwlock(path: Path, shared: bool = False) -> None:
 
 
 def acquire(repo: Repo, stage: Any) -> None:
-    """Enter the outputs of a stage as written by this process. Raises LockError while another one uses them.
-
-    DVC's own `rwlock` tries only once to take its entries back, which then stay for as long as this process lives.
-    """
+    """Enter the outputs of a stage as written by this process. Raises LockError while another one uses them."""
     outputs = [out.fs_path for out in stage.outs]
-    with _edited(repo) as noted:
+    with _edit_rwlock(repo.tmp_dir, repo.fs, is_shared(repo)) as noted:
         for mode in ("write", "read"):
             _check_blockers(repo.tmp_dir, noted, _me(), mode=mode, waiters=outputs)
         _acquire_write(noted, _me(), outputs)
 
 
 def release(repo: Repo, stage: Any) -> None:
-    """Take these entries back, as far as they are there. Raises LockError as `acquire` does; it may be called again."""
-    with _edited(repo) as noted:
+    """Take these entries back, as far as they are there; after a LockError it may be called again, unlike DVC's own."""
+    with _edit_rwlock(repo.tmp_dir, repo.fs, is_shared(repo)) as noted:
         mine = [out.fs_path for out in stage.outs if noted["write"].get(out.fs_path) == _me()]
         _release_write(noted, _me(), mine)
 
 
-def _edited(repo: Repo) -> Any:
-    return _edit_rwlock(repo.tmp_dir, repo.fs, is_shared(repo))
-
-
 def _me() -> dict[str, Any]:
-    """This process as DVC enters it."""
     return {"pid": os.getpid(), "cmd": " ".join(sys.argv)}
 
 
@@ -83,27 +69,18 @@ def check_hosts(repo: Repo, stage: Any) -> None:
     mine = [item.fs_path for item in (*stage.deps, *stage.outs)] if is_shared(repo) else []
     for place, process in _noted(path) or []:
         if not psutil.pid_exists(process["pid"]) and any(repo.fs.overlaps(place, one) for one in mine):
-            raise LockError(
-                f"{place}, used by process {process['pid']} of another host: {process['cmd']}; if that was killed, "
-                f"delete {path}"
-            )
+            who = f"process {process['pid']} of another host: {process['cmd']}"
+            raise LockError(f"{place}, used by {who}; if that was killed, delete {path}")
 
 
-def patient(method: Callable[P, T]) -> Callable[P, T]:
-    """A method of a pipeline that is called again as long as another DVC command is in the way, which it says."""
-
-    @wraps(method)
-    def patiently(*arguments: P.args, **named: P.kwargs) -> T:
-        pipeline: Any = arguments[0]
-        wait = dvc_program.Wait(pipeline.say)
-        while True:
-            try:
-                return method(*arguments, **named)
-            except LockError as error:
-                repo = pipeline.repo
-                wait.once(dvc_program.in_the_way(str(error), Path(repo.tmp_dir), is_shared(repo)))
-
-    return patiently
+def patiently(pipeline: Any, call: Callable[..., T], *arguments: Any) -> T:
+    """What a call returns that is repeated as long as another DVC command is in the way, which the pipeline says."""
+    wait, repo = dvc_program.Wait(pipeline.say), pipeline.repo
+    while True:
+        try:
+            return call(*arguments)
+        except LockError as error:
+            wait.once(dvc_program.in_the_way(str(error), Path(repo.tmp_dir), is_shared(repo)))
 
 
 def _noted(path: Path) -> list[tuple[str, Any]] | None:
@@ -122,7 +99,5 @@ def _lived(pid: int, when: float) -> bool:
     """Whether the process of that number was there already when the list was written last."""
     try:
         return bool(psutil.Process(pid).create_time() <= when + CLOCK_SECONDS)
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
+    except psutil.Error as error:
+        return isinstance(error, psutil.AccessDenied)

@@ -45,17 +45,10 @@ class Wait:
 
 
 def in_the_way(said: str, folder: Path, shared: bool = False) -> str:
-    """Which process has the locks in this folder that DVC says it can't have; else DVC's words, which name it.
-
-    `shared`: DVC locks by hard links. Then a file with a number is none of its locks, but blocks as one.
-    """
+    """Who has the locks in this folder that DVC can't have, else DVC's words; `shared` ones are hard links."""
     files = [folder / name for name in ("lock", "rwlock.lock") if BUSY[0] in said]
-    if shared and (left := [str(file) for file in files if _has_number(file)]):
+    left = [str(file) for file in files if shared and file.exists() and file.read_bytes().strip().isdigit()]
+    if left:
         before = "which DVC left from before `core.hardlink_lock` was set"
         return f"{' and '.join(left)}, {before}; once no DVC command and no `mnist repro` runs on any host, delete it"
     return next(filter(None, map(locks.holder, files)), " ".join(said.split()))
-
-
-def _has_number(file: Path) -> bool:
-    """Whether DVC locked it as a whole: then it holds a process number, else the name of a link."""
-    return file.exists() and file.read_bytes().strip().isdigit()

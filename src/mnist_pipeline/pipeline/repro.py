@@ -1,8 +1,7 @@
 """`dvc repro` with independent stages side by side; it leaves the same dvc.lock, byte for byte.
 
 DVC decides what has to run, restores, hashes and caches; only the commands of independent stages run at the same time.
-Much of what is called here and in `dvc_locks` is not DVC's public interface. So its version is pinned, one test holds
-the signatures, and another one compares what both ways write.
+Much of it is not DVC's public interface: its version is pinned, and tests hold signatures and what both ways write.
 """
 
 import logging
@@ -22,8 +21,7 @@ from mnist_pipeline.core import locks, paths
 from mnist_pipeline.core.errors import PipelineError, refusal
 from mnist_pipeline.pipeline import dvc_locks
 from mnist_pipeline.pipeline.booking import Booking
-from mnist_pipeline.pipeline.commands import Commands, Ran
-from mnist_pipeline.pipeline.interruption import interruptible
+from mnist_pipeline.pipeline.commands import Commands, Ran, interruptible
 from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
 
@@ -33,17 +31,20 @@ NOTE = "note: "  # begins what a stage wants to be read, though it went well
 def repro(
     jobs: int, expected_seconds: dict[str, float], usable: Callable[[str], bool], target: str | None = None
 ) -> dict[str, float]:
-    """Bring the pipeline of this folder up to date; returns the core-seconds of each stage that ran.
+    """Bring the pipeline of this folder up to date, or a `target` and its needs; core-seconds of what ran, by stage.
 
-    With a `target` only that stage and what it needs. `usable` says of a stage that was restored from the run cache
-    whether its outputs are good here. Prints one line a stage, its notes, and the output of a stage that failed. Raises
-    PipelineError when one did.
+    `usable` says of a stage that was restored from the run cache whether its outputs are good here. Prints one line a
+    stage, its notes, and the output of a stage that failed. Raises PipelineError when one did.
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         with interruptible(), locks.locked(paths.LOGS / "lock"), Repo() as repo:
             pipeline = Pipeline(repo, usable, target)
-            pipeline.run(jobs, expected_seconds)
+            try:
+                pipeline.run(jobs, expected_seconds)
+            finally:
+                for name in pipeline.running:
+                    dvc_locks.release(repo, pipeline.stages[name])
     except DvcException as error:
         raise PipelineError(_one_line(error)) from error
     if pipeline.failed:
@@ -60,7 +61,7 @@ class Pipeline:
         self.repo, self.usable = repo, usable
         repo.stage_cache = RunCache(repo, self.say)
         self.running: list[str] = []  # the stages whose outputs are locked
-        graph = self._graph()
+        graph = dvc_locks.patiently(self, self._graph)
         planned = plan_repro(graph, repo.stage.collect(target) if target else None)
         self.stages = {stage.addressing: stage for stage in planned if stage.relpath == "dvc.yaml"}
         self.needs = {
@@ -77,12 +78,12 @@ class Pipeline:
         """Run all stages, at most `jobs` at once; after a failure those that run finish and none is started."""
         schedule = Schedule(self.needs, expected_seconds)
         futures: dict[Future[Ran], str] = {}
-        with self._releasing(), ThreadPoolExecutor(jobs) as pool:
+        with ThreadPoolExecutor(jobs) as pool:
             try:
                 while True:
                     while not self.failed and len(futures) < jobs and (name := schedule.next()) is not None:
                         with self._noting_failure(name):
-                            if (command := self._begin(name)) is None:
+                            if (command := dvc_locks.patiently(self, self._begin, name)) is None:
                                 schedule.done(name)
                             else:
                                 futures[pool.submit(command)] = name
@@ -91,20 +92,18 @@ class Pipeline:
                     for future in wait(futures, return_when=FIRST_COMPLETED).done:
                         name = futures.pop(future)
                         with self._noting_failure(name):
-                            self._finish(name, future.result())
+                            dvc_locks.patiently(self, self._finish, name, future.result())
                             schedule.done(name)
             except BaseException:
                 self.commands.end()
                 raise
 
-    @dvc_locks.patient
     def _graph(self) -> Any:
         """DVC's graph, once nothing is left of a killed DVC that would block."""
         dvc_locks.remove(self.repo)
         with self.repo.lock:
             return self.repo.index.graph
 
-    @dvc_locks.patient
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
         stage = self.stages[name]
@@ -130,7 +129,6 @@ class Pipeline:
         settings = prepare_kwargs(stage, {"MNIST_REPRO": self.booking.label(name)})
         return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **settings)
 
-    @dvc_locks.patient
     def _finish(self, name: str, ran: Ran) -> None:
         """Hash what a command left and enter it into dvc.lock. Raises PipelineError when it failed."""
         if ran.code != 0:
@@ -149,20 +147,10 @@ class Pipeline:
             if line.startswith(NOTE):
                 self.say(line)
 
-    @dvc_locks.patient
     def _release(self, name: str) -> None:
         if name in self.running:
-            dvc_locks.release(self.repo, self.stages[name])
+            dvc_locks.patiently(self, dvc_locks.release, self.repo, self.stages[name])
             self.running.remove(name)
-
-    @contextmanager
-    def _releasing(self) -> Iterator[None]:
-        """Whatever happens inside, no output stays locked behind it."""
-        try:
-            yield
-        finally:
-            for name in self.running:
-                dvc_locks.release(self.repo, self.stages[name])
 
     @contextmanager
     def _noting_failure(self, name: str) -> Iterator[None]:

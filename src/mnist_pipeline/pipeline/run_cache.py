@@ -1,6 +1,5 @@
 """DVC's run cache and cache: what is taken from there is looked at first, and what is put there is on the disk."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.stage.cache import RunCacheNotFoundError, StageCache, _can_hash, _get_cache_hash, _get_stage_hash
+from dvc.stage.cache import StageCache, _can_hash, _get_cache_hash, _get_stage_hash
+from dvc.stage.serialize import to_single_stage_lockfile
+from dvc_data.hashfile.hash import file_md5
 
 from mnist_pipeline.core import files
 from mnist_pipeline.core.errors import FULL, PROTECTED
@@ -22,11 +23,6 @@ class RunCache(StageCache):  # type: ignore[misc]
     def __init__(self, repo: Any, say: Callable[[str], None]) -> None:
         super().__init__(repo)
         self.say = say
-
-    def _load(self, stage: Any) -> Any:
-        """The newest entry that can be read; there may be none, and other files beside them, as .DS_Store."""
-        entries = (self._load_cache(entry.parent.name, entry.name) for entry in self._entries(stage))
-        return next(filter(None, entries), None)
 
     def _load_cache(self, key: str, value: str) -> Any:
         """An entry, or nothing if it is not the one that its name promises; what has such a name is then deleted."""
@@ -42,34 +38,30 @@ class RunCache(StageCache):  # type: ignore[misc]
         return None
 
     def _create_stage(self, cache: Any, wdir: str | None = None) -> Any:
-        """The stage of an entry, whose outputs DVC then restores if its cache has them all."""
+        """The stage of an entry, with outputs that are whole in DVC's cache or missing there."""
         stage = super()._create_stage(cache, wdir)
         self.drop_damaged(stage)
         return stage
 
     def bring_back(self, stage: Any, is_usable: Callable[[], bool]) -> bool:
-        """Put outputs that `is_usable` accepts in the place of a stage's own, or remove these; says whether it did.
-
-        First what dvc.lock names, if it has the inputs as they are, then each run of them, the newest first. DVC asks
-        its run cache only when dvc.lock has other inputs: one from Git would hide what this machine made of its own,
-        where it computes other bits than the machine that wrote dvc.lock.
-        """
+        """Put outputs that `is_usable` accepts in the place of a stage's own, or remove these; says whether it did."""
         stage.remove_outs()
-        with suppress(RunCacheNotFoundError):
-            self.restore(stage)
-            if is_usable():
-                return True
-            stage.remove_outs()
-        stage.save_deps()
-        for path in self._entries(stage) if _can_hash(stage) else []:
-            entry = self._load_cache(path.parent.name, path.name)
-            run = self._create_stage(entry, stage.wdir) if entry else None
-            if run and run.outs_cached():
+        for entry in self._runs(stage):
+            run = self._create_stage(entry, stage.wdir)
+            if run.outs_cached():
                 run.checkout()
                 if is_usable():
                     return True
                 stage.remove_outs()
         return False
+
+    def _runs(self, stage: Any) -> Iterator[Any]:
+        """First what dvc.lock names, if it has the inputs as they are, then each run of them, the newest first."""
+        booked = all(out.hash_info for out in stage.outs)
+        if _can_hash(stage) and not stage.changed_stage() and stage.deps_cached() and booked:
+            yield to_single_stage_lockfile(stage)  # DVC stops here, but one from Git may be of another arithmetic
+        stage.save_deps()
+        yield from filter(None, (self._load_cache(path.parent.name, path.name) for path in self._entries(stage)))
 
     def keep(self, stage: Any) -> None:
         """As DVC does after a command, and on the disk; what did not get into its cache, DVC would only log."""
@@ -86,13 +78,13 @@ class RunCache(StageCache):  # type: ignore[misc]
     def drop_damaged(self, stage: Any, suffix: str = "") -> None:
         """Hash what DVC's cache holds of the outputs, or those with a suffix; delete what is not what its name says."""
         for path in (path for path in _objects(stage) if path.name.endswith(suffix)):
-            if not path.exists() or _md5(path) != path.parent.name + path.stem:
+            if not path.exists() or file_md5(str(path)) != path.parent.name + path.stem:
                 path.unlink()
                 self.say(f"{path}: damaged, so it was deleted from DVC's cache")
 
     def _sync(self, stage: Any) -> None:
         """All that dvc.lock and the run cache name of the outputs is on the disk when this returns."""
-        cached = {*_objects(stage), *(self._entries(stage) if _can_hash(stage) else [])}
+        cached = {*_objects(stage), *self._entries(stage)}
         outputs = {path for out in stage.outs for path in (Path(out.fs_path), *Path(out.fs_path).rglob("*"))}
         root = Path(self.repo.root_dir)
         folders = {folder for path in cached for folder in path.parents[:3]}  # the cache may lie elsewhere
@@ -101,14 +93,9 @@ class RunCache(StageCache):  # type: ignore[misc]
             files.sync(path)
 
     def _entries(self, stage: Any) -> list[Path]:
-        """What the run cache has for a stage's inputs, the newest first."""
-        folder = Path(self._get_cache_dir(_get_stage_hash(stage)))
-        return sorted(folder.glob(ENTRY), key=lambda entry: entry.stat().st_mtime, reverse=True)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest()
+        """What the run cache has for a stage's inputs, the newest first; other files may lie there, as .DS_Store."""
+        entries = Path(self._get_cache_dir(_get_stage_hash(stage))).glob(ENTRY) if _can_hash(stage) else []
+        return sorted(entries, key=lambda entry: entry.stat().st_mtime, reverse=True)
 
 
 def _objects(stage: Any) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_durably, write_json
-from mnist_pipeline.pipeline.interruption import interruptible
+from mnist_pipeline.pipeline.commands import interruptible
 from mnist_pipeline.proof import evidence
 
 MNIST = (sys.executable, "-c", "from mnist_pipeline.cli import main; main()")
