@@ -1,8 +1,7 @@
 """Imported first by every stage: this tree's own `src` goes to the head of the path, whatever is installed elsewhere.
 
-It sets the environment for the arithmetic before a library is imported that computes. It also ends the stage when the
-DVC or the `mnist repro` that started it was killed. Kept to syntax and modules that any Python 3 has, since it has to
-answer when the wrong `python3` runs it.
+It sets the environment for the arithmetic before a library is imported that computes, and ends the stage when what
+started it was killed. Kept to what any Python 3 has, since it has to answer when the wrong `python3` runs it.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ NEEDED = ("torch", "pydantic", "ruamel", "safetensors", "pandas")
 if not (3, 11) <= sys.version_info[:2] <= (3, 14) or not all(map(importlib.util.find_spec, NEEDED)):
     sys.exit(
         "error: " + sys.executable + " does not have this project's packages.\n"
-        "Run `make repro`, or `make setup` once and then, before `dvc repro`: "
-        'export PATH="$PWD/.venv/bin:$PATH"'
+        'Run `make repro`, or `make setup` once and then, before `dvc repro`: export PATH="$PWD/.venv/bin:$PATH"'
     )
 sys.path.insert(0, os.path.join(ROOT, "src"))
 

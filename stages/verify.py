@@ -12,13 +12,10 @@ with bootstrap.stage():
     files = verification.verify(settings.data, paths.RAW)
     summary = verification.summary(settings.data, settings.split, files)
     write_json(paths.DATA_METRICS, summary)
-    training, test = dataset.training_set().pixels.numpy(), dataset.test_set().pixels.numpy()
-    name = settings.data.name
-    pictures = {
-        "training-6x10": plots.image_grid(training[:60], 10, f"{name}: the first 60 training images"),
-        "training-10x10": plots.image_grid(training[:100], 10, f"{name}: the first 100 training images"),
-        "test-10x10": plots.image_grid(test[:100], 10, f"{name}: the first 100 test images"),
-        "labels": plots.label_histogram({split: part["labels"] for split, part in summary["splits"].items()}),
-    }
-    for picture, figure in pictures.items():
-        plots.save(figure, paths.DATA_PICTURES / f"{picture}.png")
+    sets = {"training": dataset.training_set(), "test": dataset.test_set()}
+    for split, rows in (("training", 6), ("training", 10), ("test", 10)):
+        title = f"{settings.data.name}: the first {10 * rows} {split} images"
+        grid = plots.image_grid(sets[split].pixels.numpy()[: 10 * rows], 10, title)
+        plots.save(grid, paths.DATA_PICTURES / f"{split}-{rows}x10.png")
+    labels = {split: part["labels"] for split, part in summary["splits"].items()}
+    plots.save(plots.label_histogram(labels), paths.DATA_PICTURES / "labels.png")

@@ -34,7 +34,8 @@ def test_training_goes_on_from_a_saved_model_as_if_it_had_not_stopped(changes: d
     trained = synthetic.train(folder, **changes)
     network, manifest = checkpoints.load(folder)
     resumed = Training(network, optimizers.build(network, manifest.recipe.optimizer), manifest.recipe, seed=1)
-    checkpoints.load_optimizer(folder, resumed.optimizer)
+    groups = json.loads((folder / checkpoints.OPTIMIZER_GROUPS).read_text("utf-8"))
+    checkpoints.restore_optimizer(resumed.optimizer, load_file(folder / checkpoints.OPTIMIZER), groups)
     images, labels = synthetic.dataset(40, seed=9).batch(torch.arange(40))
     for one in (trained, resumed):
         one.network.train()

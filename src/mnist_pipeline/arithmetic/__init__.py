@@ -1,4 +1,1 @@
-"""How numbers are computed: which bits can be promised here, what pins them, and the versions and machine behind them.
-
-Stands on core.
-"""
+"""How numbers are computed: which bits are promised here, what pins them, versions, machine. Stands on core."""

@@ -1,11 +1,9 @@
 """Operations of torch that portable arithmetic computes by numpy: square roots and large matrix products.
 
 MKL's square roots differ by processor, and every sixth is off by one bit; numpy's are rounded as IEEE 754 says.
-
 MKL's products that agree on every processor use SSE2: of each sum they take 112 products at a time, one multiplication
-and one addition after the other, and add these parts up, the last one first (found by experiment, MKL 2024.2).
-numpy's OpenBLAS, held to the kernel for Sandy Bridge, also multiplies and adds one after the other, but with AVX. So
-the same parts, added up in the same order, have the same bits in half the time.
+and one addition after the other, and add these parts up, the last one first (found by experiment, MKL 2024.2). numpy's
+OpenBLAS, held to the kernel for Sandy Bridge, rounds as often, but with AVX: the same parts in half the time.
 """
 
 import warnings

@@ -1,12 +1,8 @@
-"""Versions of the packages that decide bits: inputs of the stages, as versions.json lists them for DVC.
-
-`make lock` writes that file from requirements.lock; a stage refuses to run with other versions than it lists.
-"""
+"""Versions of packages that decide bits, inputs of the stages: in versions.json, which `make lock` writes."""
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 
 from mnist_pipeline.core.errors import PipelineError
@@ -27,18 +23,10 @@ def locked(lock: str) -> dict[str, str]:
 
 
 def check(free: Iterable[str] = ()) -> None:
-    """Raises PipelineError when a package, but for the `free` ones, has another version than results depend on.
-
-    Any build of a version will do, such as torch's for the processor alone: in portable arithmetic the canary proves
-    its bits, and native ones are the machine's own, of which the build is a part.
-    """
-    listed = read_json(FILE)
+    """Raises PipelineError when a package, but for the `free` ones, has not the listed version, whatever its build."""
     found = installed()
-    wrong = [
-        f"{name}: expected {expected}, found {found.get(name)}"
-        for name, expected in listed.items()
-        if found.get(name) != expected and name not in free
-    ]
+    asked = [(name, expected) for name, expected in read_json(FILE).items() if name not in free]
+    wrong = [f"{name}: expected {one}, found {found.get(name)}" for name, one in asked if found.get(name) != one]
     if wrong:
         raise PipelineError(f"{FILE}: {'; '.join(wrong)}; install what it lists with `make setup`")
 
@@ -50,11 +38,7 @@ def installed() -> dict[str, str]:
 
 def builds() -> dict[str, str]:
     """The version of each deciding package here with the build's own part; "none" where it is missing."""
-    found = dict.fromkeys(DECIDING, "none")
-    for name in DECIDING:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return {name: next((found.version for found in distributions(name=name)), "none") for name in DECIDING}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Which arithmetic computes: `portable`, with the same bits on every x86-64 Linux machine with AVX2, `native`, `exact`.
 
 Libraries choose their kernels by the processor, and each kernel rounds in an order of its own. Under `portable`,
-environment variables hold all of them to AVX2, and Intel's MKL to the one branch that it has for every processor. That
-such variables do what they say is not taken on trust: a canary, a few small operations with a known digest, is computed
-in every process before anything else. `exact` needs no environment: docs/exact.md.
+environment variables hold all of them to AVX2, and Intel's MKL to the one branch that it has for every processor. Each
+process proves that first by a canary, a few small operations with a known digest. `exact`: docs/exact.md.
 """
 
 import hashlib
@@ -41,10 +40,7 @@ CANARIES = {"numpy": "536ba570c14c", "torch": "811bdccffd35"}
 
 
 def pin(runtime: Runtime | None = None) -> None:
-    """Set the environment for the arithmetic of params.yaml, or of `runtime`; to be called before numpy is imported.
-
-    Where `portable` can't be had, says so in a line. Raises PipelineError when numpy or torch was imported too early.
-    """
+    """Set the environment for an arithmetic, or say why it can't be had; PipelineError if numpy or torch came first."""
     runtime = runtime or params.load().runtime
     if runtime.arithmetic == "exact":
         return
@@ -53,10 +49,8 @@ def pin(runtime: Runtime | None = None) -> None:
     wrong = [name for name in dict.fromkeys((*PINS, *LOOSE, *pins)) if os.environ.get(name) != pins.get(name)]
     early = [name for name in CANARIES if name in sys.modules]
     if wrong and early:
-        raise PipelineError(
-            f"{runtime.arithmetic} arithmetic: {', '.join(wrong)}: to be set or unset before {' and '.join(early)} is "
-            "imported; call arithmetic.portable.pin first"
-        )
+        said = f"{', '.join(wrong)}: to be set or unset before {' and '.join(early)} is imported"
+        raise PipelineError(f"{runtime.arithmetic} arithmetic: {said}; call arithmetic.portable.pin first")
     for name in wrong:
         os.environ.pop(name, None)
     os.environ.update(pins)

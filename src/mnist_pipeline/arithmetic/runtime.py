@@ -15,10 +15,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of the GNU C library
 
 
 def configure(runtime: Runtime) -> torch.device:
-    """Set the threads and ask for deterministic kernels.
-
-    Raises PipelineError for a device that is not there, or an arithmetic that is not the one asked for.
-    """
+    """Set threads and deterministic kernels; PipelineError if device or arithmetic are not to be had as asked for."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[runtime.device]:
         there = ", ".join(name for name, there in available.items() if there)
@@ -29,8 +26,7 @@ def configure(runtime: Runtime) -> torch.device:
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports the compiler: a second a stage
     # Only a guard for programs that read memory before they write it, and it costs time at every allocation:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    # Memory that glibc gives back comes again as pages to be zeroed, at every step: large networks were a tenth to a
-    # fifth slower. Other C libraries know no mallopt.
+    # What glibc gives back comes again as pages to be zeroed, at every step: large networks were up to a fifth slower.
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, 1 << 30)
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 25)  # the most that it accepts

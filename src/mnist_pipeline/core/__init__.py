@@ -1,4 +1,1 @@
-"""What all other rooms stand on: params.yaml, paths, files, tables, background calls, and the exception for users.
-
-Stands on no other room.
-"""
+"""What all other rooms stand on, itself on none: params.yaml, paths, files, tables, threads, the error for users."""

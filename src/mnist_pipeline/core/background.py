@@ -9,10 +9,7 @@ T = TypeVar("T")
 
 
 def start(call: Callable[[], T]) -> Future[T]:
-    """Call it in a thread of its own; the future holds what it returns or raises.
-
-    A thread that is no longer awaited ends with the process. Those of an executor would keep it from ending.
-    """
+    """Call it in a thread that, unlike an executor's, keeps no process from ending; what it returns or raises."""
     future = Future[T]()
 
     def run() -> None:

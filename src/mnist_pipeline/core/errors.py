@@ -17,11 +17,7 @@ class PipelineError(Exception):
 
 
 def refusal(error: BaseException) -> str | None:
-    """One line on a full disk or on a file that may not be used; None for every other failure.
-
-    If the error names no file, a full or read-only disk is taken to be below the working directory; for a lack of
-    rights the place is then unknown: None, so that the traceback is shown.
-    """
+    """One line on a full disk or on a file that may not be used; None for any other failure, or in no known place."""
     if isinstance(error, OSError) and error.errno in REFUSALS:
         place = error.filename2 or error.filename or (f"a file below {Path.cwd()}" if error.errno in DISK else "")
         return f"{place}: {error.strerror}; {REFUSALS[error.errno]}, then run this again" if place else None
@@ -31,19 +27,15 @@ def refusal(error: BaseException) -> str | None:
 
 @contextmanager
 def program() -> Iterator[None]:
-    """Around a whole program: an error that a user can mend ends it with a message and exit code 1.
-
-    Characters that standard output can't encode, for want of a locale or in the name of a file, are printed as `\\xff`.
-    """
+    """Around a whole program: an error that a user can mend ends it with a message and exit code 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may know few characters
     try:
         yield
-    except PipelineError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        if explained := refusal(error):
-            sys.exit(f"error: {explained}")
-        raise
+    except (PipelineError, OSError) as error:
+        said = error if isinstance(error, PipelineError) else refusal(error)
+        if said is None:
+            raise
+        sys.exit(f"error: {said}")
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -27,9 +27,8 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found; run `make repro` first") from None
     except ValueError as error:
-        raise PipelineError(
-            f"{path}: not valid JSON ({error}); get it back with `git checkout` or `dvc checkout`"
-        ) from None
+        advice = "get it back with `git checkout` or `dvc checkout`"
+        raise PipelineError(f"{path}: not valid JSON ({error}); {advice}") from None
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
@@ -42,9 +41,8 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
 def whole(path: Path, part: Path | None = None) -> Iterator[Path]:
     """Write a file or a folder whole or not at all: what the block writes at the path given to it takes `path`'s place.
 
-    That path is `part`, by default `path` with `.part` behind its name; what an earlier, killed writer left there is
-    deleted. All is on the disk before and after the move, so that a power failure leaves one whole version too. When
-    the block raises, `path` stays as it is. A folder can't take the place of one that is not empty: OSError.
+    That path is `part`, by default `path` with `.part` behind its name; what a killed writer left there is deleted.
+    After a power failure, too, there is one whole version. A folder that is not empty is not replaced: OSError.
     """
     part = part or path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,7 @@ import psutil
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a file; while another process does, wait and say which. It ends with the process at the latest.
-
-    The file holds the number of the process, and stays.
-    """
+    """Hold the lock on a file, which keeps this process's number; while another one does, wait and say which."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
         try:
@@ -29,15 +26,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def holder(path: Path) -> str:
-    """A lock's file and the process of this machine that holds it, to people; nothing when it is this one or is gone.
-
-    DVC notes the number in its locks, too, but not where it locks by hard links.
-    """
+    """A lock's file and the process of this machine that holds it, in words; none when it is this one or is gone."""
     try:
-        process = psutil.Process(int(path.read_text(encoding="utf-8")))
-        words = f"{path}, held by process {process.pid}: {' '.join(process.cmdline())}"
-        return "" if process.pid == os.getpid() else words
-    except ValueError:
+        pid = int(path.read_text(encoding="utf-8"))
+        return "" if pid == os.getpid() else f"{path}, held by process {pid}: {' '.join(psutil.Process(pid).cmdline())}"
+    except ValueError:  # DVC's locks by hard links
         return f"{path}, held by a process that it does not name; if that was killed, delete the file"
     except (FileNotFoundError, psutil.Error):
         return ""

@@ -1,12 +1,10 @@
-"""YAML that people write, read as DVC reads it; whatever stands in it, an error is one line that names the place.
-
-That is YAML 1.2 (`1e-3` is a number, `no` is a word) by the same reader, so that both see the same values.
-"""
+"""YAML 1.2 as DVC reads it, by the same reader (`1e-3` is a number); an error is one line that names the place."""
 
 import difflib
 import reprlib
 import warnings
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +22,7 @@ _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, 100, 400
 
 
 class _Constructor(SafeConstructor):
-    """In place of what has no value (`!!int x`, the month 13) or too large a one: its text and why.
-
-    No model takes such a pair, so that the error names the key.
-    """
+    """Of what has no value (`!!int x`, the month 13) or too large a one: its text and why, which no model takes."""
 
     def construct_non_recursive_object(self, node: Any, tag: str | None = None) -> Any:
         try:
@@ -45,9 +40,8 @@ def read(path: Path) -> Any:
     except FileNotFoundError:
         raise PipelineError(f"{path}: not found in {Path.cwd()}; run this from the repository's root") from None
     except OSError as error:
-        raise PipelineError(
-            f"{path}: can't be read: {error.strerror}; expected a file that may be read; check its rights"
-        ) from None
+        advice = "expected a file that may be read; check its rights"
+        raise PipelineError(f"{path}: can't be read: {error.strerror}; {advice}") from None
     except ValueError as error:
         raise PipelineError(f"{path}: not valid YAML: {error}") from None
 
@@ -75,7 +69,12 @@ def _clause(error: Any, key: str, known: Collection[str]) -> str:
         name = error["ctx"]["discriminator"].strip("'")
         found, key = found.get(name), f"{key}.{name}"
     if kind == "extra_forbidden":
-        return f"unknown key {key} (value {_SHOWN.repr(found)}){_nearest(str(error['loc'][-1]), known)}"
+        name = str(error["loc"][-1])
+        close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+        advice = f"did you mean {close[0]}?" if close else "remove it"
+        if name in known:
+            advice = "a key of this name belongs elsewhere"
+        return f"unknown key {key} (value {_SHOWN.repr(found)}); {advice}"
     if kind in ("missing", "union_tag_not_found"):
         return f"key {key} is missing"
     return f"{key}: found {_SHOWN.repr(found)}, expected: {error['msg']}"
@@ -88,11 +87,9 @@ def _key(error: Any, content: Any) -> str:
     if marked or error["type"] == "invalid_key":  # what is wrong is the key, which may be no text
         way = [*way[: -1 - marked], error["input"]]
     for part in way:
-        try:
+        with suppress(LookupError, TypeError):
             content = content[part]
-        except (LookupError, TypeError):
-            continue
-        parts.append(part)
+            parts.append(part)
     if error["type"] == "missing":
         parts.append(way[-1])
     return ".".join(_plain(str(part)) for part in parts) or "the file"
@@ -101,10 +98,3 @@ def _key(error: Any, content: Any) -> str:
 def _plain(part: str) -> str:
     """One part of a key; in quotation marks where it would not be seen or taken for several."""
     return part if part.isprintable() and part.strip() == part != "" and "." not in part else repr(part)
-
-
-def _nearest(key: str, known: Collection[str]) -> str:
-    if key in known:
-        return "; a key of this name belongs elsewhere"
-    close = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else "; remove it"

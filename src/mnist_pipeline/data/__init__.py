@@ -1,4 +1,1 @@
-"""From the bytes of a source to tensors: download, the checks of the IDX format, the split, batches.
-
-Stands on core.
-"""
+"""From the bytes of a source to tensors: download, checks of the IDX format, split, batches. Stands on core."""

@@ -1,7 +1,4 @@
-"""Images and labels as one tensor over the memory map; a split is an index vector; a batch is indexed, then scaled.
-
-Nothing here copies the data set: it may be larger than memory.
-"""
+"""Images and labels as tensors over the memory map, so that they may be larger than memory; a split is an index."""
 
 import hashlib
 import warnings
@@ -63,27 +60,25 @@ def scale(images: Tensor, scaling: Scaling) -> Tensor:
 
 
 def split(labels: npt.NDArray[np.uint8], spec: Split) -> tuple[Tensor, Tensor]:
-    """Index vectors (int64, ascending) of the training and the validation images.
+    """Index vectors (int64, ascending) of training and validation images; PipelineError if none is left for training.
 
-    Stratified: each class gives its share of `spec.validation`, rounded by largest remainders; depends on labels
-    and `spec` alone. Raises PipelineError when no training image would be left.
+    Stratified, by labels and `spec` alone: of each class its share of `spec.validation`, rounded by largest remainders.
     """
-    if spec.validation >= len(labels):
-        raise PipelineError(
-            f"params.yaml: split.validation: found {spec.validation}, but there are {len(labels)} images"
-        )
-    shares = np.bincount(labels) * spec.validation / len(labels)
+    wanted, count = spec.validation, len(labels)
+    if wanted >= count:
+        raise PipelineError(f"params.yaml: split.validation: found {wanted}, but there are {count} images")
+    shares = np.bincount(labels) * wanted / count
     quotas = shares.astype(np.int64)
     largest_remainders = np.argsort(quotas - shares, kind="stable")
-    quotas[largest_remainders[: spec.validation - quotas.sum()]] += 1
-    generator, chosen = np.random.default_rng(spec.seed), np.zeros(len(labels), dtype=bool)
+    quotas[largest_remainders[: wanted - quotas.sum()]] += 1
+    generator, chosen = np.random.default_rng(spec.seed), np.zeros(count, dtype=bool)
     for digit, quota in enumerate(quotas):
         chosen[generator.permutation(np.flatnonzero(labels == digit))[:quota]] = True
     return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
 
 
 def shuffled(indices: Tensor, batch: int, count: int, order: Tensor | None = None) -> Iterator[Tensor]:
-    """The first `count` indices in batches, of which the last may be smaller; the order is from torch's generator."""
+    """The first `count` indices in batches, the last maybe smaller; without an `order` in one of torch's generator."""
     order = torch.randperm(len(indices)) if order is None else order
     return iter(indices[order[:count]].split(batch))
 

@@ -1,16 +1,15 @@
-"""The IDX format: what a file's header says, and whether the file keeps its promise.
+"""The IDX format, after the page on which Yann LeCun published MNIST: headers, and whether files keep their promise.
 
 A file is big-endian: two zero bytes, a byte for the type of the values (8: unsigned byte), a byte for the number of
 dimensions, then each dimension as an unsigned 32-bit integer, then the values, the last dimension running fastest.
-Source of the format: the page on which Yann LeCun published MNIST.
 """
 
 import gzip
 import hashlib
+import math
 import struct
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,24 +25,15 @@ CHUNK = 1 << 20
 Bytes = npt.NDArray[np.uint8]
 
 
-class HeaderField(NamedTuple):
-    """One of the header's integers, of four bytes each: what it is called, what was found and what that means."""
-
-    name: str
-    value: int
-    meaning: str
-
-
 def expected_bytes(shape: tuple[int, ...]) -> int:
     """Length of a whole IDX file that holds unsigned bytes of this shape."""
-    return 4 + 4 * len(shape) + int(np.prod(shape, dtype=object))
+    return 4 + 4 * len(shape) + math.prod(shape)
 
 
 def unpack(packed: Path, target: Path, shape: tuple[int, ...]) -> str:
-    """Decompress a `.gz` file that promises values of this shape to `target`; returns the SHA-256 of what was written.
+    """Decompress a `.gz` file to `target`, against bombs never past what this shape takes; the SHA-256 of all values.
 
-    Reads in pieces and never past what the shape takes, so that neither a large file nor a bomb fills the memory.
-    Raises PipelineError when the file is not gzip, is damaged, or is shorter or longer than the shape asks for.
+    Raises PipelineError when it is no whole gzip file, or holds less or more or anything else than the shape asks for.
     """
     digest, expected = hashlib.sha256(), expected_bytes(shape)
     try:
@@ -65,30 +55,27 @@ def unpack(packed: Path, target: Path, shape: tuple[int, ...]) -> str:
     return digest.hexdigest()
 
 
-def header(path: Path, content: bytes) -> list[HeaderField]:
-    """The fields of a header, each with its meaning. Raises PipelineError when the bytes end before the header does."""
+def header(path: Path, content: bytes) -> list[tuple[str, int, str]]:
+    """Name, value and meaning of each integer of a header. Raises PipelineError when the bytes end before it does."""
     dimensions = content[3] if len(content) >= 4 and content[3] in (1, 3) else 0
     length = 4 + 4 * dimensions
     if len(content) < length:
         raise PipelineError(f"{path}: header: expected {length} bytes, found {len(content)}")
     start = "" if content[:2] == b"\0\0" else "not an IDX file: it does not begin with two zero bytes; "
     kind = "unsigned bytes" if content[2] == 8 else f"values of type {content[2]}"
-    described = (
-        ("magic number", f"{start}{kind} in {content[3]} dimensions"),
-        ("count", "how many images or labels follow"),
-        ("rows", "height of each image in pixels"),
-        ("columns", "width of each image in pixels"),
-    )
+    described = {
+        "magic number": f"{start}{kind} in {content[3]} dimensions",
+        "count": "how many images or labels follow",
+        "rows": "height of each image in pixels",
+        "columns": "width of each image in pixels",
+    }
     values = struct.unpack_from(f">{1 + dimensions}I", content)
-    return [HeaderField(name, value, meaning) for (name, meaning), value in zip(described, values, strict=False)]
+    return [(name, value, meaning) for (name, meaning), value in zip(described.items(), values, strict=False)]
 
 
 def read(path: Path) -> Bytes:
-    """The values of a decompressed IDX file of unsigned bytes, memory-mapped, in the shape its header gives.
-
-    Raises PipelineError when the file is missing or is not as long as its header says.
-    """
-    shape = tuple(field.value for field in _header_of(path)[1:])
+    """The values (uint8) of an IDX file, memory-mapped; PipelineError if it is missing or not as long as it says."""
+    shape = tuple(value for _, value, _ in _header_of(path)[1:])
     expected, found = expected_bytes(shape), path.stat().st_size
     if found != expected:
         raise PipelineError(f"{path}: length: expected {expected}, found {found}")
@@ -102,7 +89,7 @@ def explain(path: Path) -> str:
     return "\n".join([str(path), *(f"  byte {4 * place:>2}  {line}" for place, line in enumerate(lines))])
 
 
-def _header_of(path: Path) -> list[HeaderField]:
+def _header_of(path: Path) -> list[tuple[str, int, str]]:
     try:
         with path.open("rb") as stream:
             return header(path, stream.read(LONGEST_HEADER))

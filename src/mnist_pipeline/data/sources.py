@@ -1,7 +1,4 @@
-"""Where the published files come from: an ordered list of sources, the first that serves the right bytes wins.
-
-A source is an `https://`, `http://` or `file://` address of a folder, or a path relative to the repository.
-"""
+"""Where the published files come from: folders by address (https, http, file) or path; the first right one wins."""
 
 from pathlib import Path
 from socket import gaierror
@@ -22,22 +19,13 @@ BYTES_AN_IMAGE = 785  # 28 × 28 pixels that could not be compressed, and what g
 LARGEST_OVERHEAD = 1 << 16
 
 
-class UnreachableError(PipelineError):
-    """A source that does not answer, or too slowly, whatever it is asked for."""
-
-
 def download(data: Data, folder: Path) -> dict[str, str]:
-    """Bring each file of the data set into `folder`; returns which source served which file.
-
-    A source that can't be reached is not asked again. Raises PipelineError that names the file and what went wrong at
-    each source.
-    """
+    """Bring each file into `folder`; which source served it. Raises PipelineError with what is wrong at each source."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PipelineError(f"{folder}: can't be made, but the data is to be put there: {error}") from None
-    unreachable: dict[str, str] = {}
-    served: dict[str, str] = {}
+    served, unreachable = dict[str, str](), dict[str, str]()
     for _, file in data.files:
         served[file.file] = _from_first(data, file, folder, unreachable)
         print(f"{file.file}: from {served[file.file]}", flush=True)
@@ -55,21 +43,18 @@ def _from_first(data: Data, file: DataFile, folder: Path, unreachable: dict[str,
             return source
         except PipelineError as error:
             reasons[source] = str(error)
-            if isinstance(error, UnreachableError):
+            if isinstance(error.__cause__, UNREACHABLE):
                 unreachable[source] = str(error)
         print(f"{file.file}: passed over {source}: {reasons[source]}", flush=True)
     tried = "".join(f"\n  {source}: {reason}" for source, reason in reasons.items())
-    raise PipelineError(
-        f"{file.file}: no source in params.yaml (data.sources) serves it:{tried}\n"
-        "  Mend the network, or put the file into a folder and name that folder under data.sources."
-    )
+    advice = "Mend the network, or put the file into a folder and name that folder under data.sources."
+    raise PipelineError(f"{file.file}: no source in params.yaml (data.sources) serves it:{tried}\n  {advice}")
 
 
 def fetch(data: Data, source: str, file: DataFile, folder: Path) -> None:
-    """Bring one file of a source into `folder`, where it appears only once it is whole and what params.yaml promises.
+    """Bring one file of a source into `folder`, once it is whole and what params.yaml promises, unless it is there.
 
-    One that is there already stays if its digest is the known one. Raises PipelineError that says in a line what is
-    wrong with the source, UnreachableError when it does not answer, OSError when the disk of `folder` takes no file.
+    Raises PipelineError that says in a line what is wrong with the source, OSError when the disk takes no file.
     """
     target = folder / file.file
     if file.sha256 and target.exists() and sha256_of(target) == file.sha256:
@@ -85,9 +70,12 @@ def fetch(data: Data, source: str, file: DataFile, folder: Path) -> None:
         if isinstance(error, OSError) and error.errno in DISK:
             error.filename = error.filename or str(target)
             raise  # no other source would help
+        said, cause = str(error), error.__context__ or error
         if isinstance(error, UNREACHABLE):
-            raise UnreachableError(f"can't be reached: {_root_cause(error)}") from error
-        raise PipelineError(" ".join(str(error).split())) from error
+            while cause.__context__ is not None:
+                cause = cause.__context__
+            said = f"can't be reached: {type(cause).__name__}: {cause}"
+        raise PipelineError(" ".join(said.split())) from error
 
 
 def _check(file: DataFile, found: Path) -> None:
@@ -100,10 +88,3 @@ def _check(file: DataFile, found: Path) -> None:
         raise PipelineError(f"{file.file}: size: expected {file.bytes} bytes, found {size}")
     if file.sha256 not in (None, sha256):
         raise PipelineError(f"{file.file}: digest (SHA-256): expected {file.sha256}, found {sha256}")
-
-
-def _root_cause(error: BaseException) -> str:
-    """The first of a chain of errors, in one line."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

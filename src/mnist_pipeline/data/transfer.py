@@ -4,7 +4,7 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from pathlib import Path
 from typing import IO
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +19,6 @@ CONNECT_SECONDS = 4.0  # for all addresses of a host together; one retransmissio
 READ_SECONDS = 20.0  # for an answer to begin, and for each pause in it
 SLOWEST = 16_384  # bytes a second, on average, after those seconds
 CHUNK = 1 << 14
-PLAIN = {"Accept-Encoding": "identity"}
 
 
 def fetch(place: str | Path, target: Path, most: int) -> None:
@@ -29,17 +28,15 @@ def fetch(place: str | Path, target: Path, most: int) -> None:
     PipelineError when it is no regular file, holds more, or leads from https to http; `target` may then hold a part.
     """
     if isinstance(place, str):
-        reached = background.start(lambda: _reach(place))
-        _await(reached, lambda: CONNECT_SECONDS, "no answer")
+        _await(lambda: _reach(place), lambda: CONNECT_SECONDS, "no answer")
     with target.open("wb") as sink:  # once closed, it ends a thread that is still writing
-        received = background.start(lambda: _receive(place, sink, most))
         slow = f"too slow: expected an answer in {READ_SECONDS:g} s, then {SLOWEST} bytes a second"
-        _await(received, lambda: READ_SECONDS + sink.tell() / SLOWEST, slow)
+        _await(lambda: _receive(place, sink, most), lambda: READ_SECONDS + sink.tell() / SLOWEST, slow)
 
 
-def _await(future: Future[None], patience: Callable[[], float], complaint: str) -> None:
-    """Raise what the call raised, or TimeoutError: no timeout of a socket holds for an answer as a whole."""
-    began = time.monotonic()
+def _await(call: Callable[[], None], patience: Callable[[], float], complaint: str) -> None:
+    """Raise what the call raises, or TimeoutError: no timeout of a socket holds for an answer as a whole."""
+    began, future = time.monotonic(), background.start(call)
     while not future.done():
         if time.monotonic() - began > patience():
             raise TimeoutError(complaint)
@@ -63,9 +60,10 @@ def _receive(place: str | Path, sink: IO[bytes], most: int) -> None:
 
 
 def _of_server(url: str) -> Iterator[bytes]:
-    timeout, hooks = (CONNECT_SECONDS, READ_SECONDS), {"response": _check_redirect}
+    headers, hooks = {"Accept-Encoding": "identity"}, {"response": _check_redirect}
+    timeout = CONNECT_SECONDS, READ_SECONDS
     with (
-        requests.get(url, headers=PLAIN, stream=True, timeout=timeout, hooks=hooks) as answer,
+        requests.get(url, headers=headers, stream=True, timeout=timeout, hooks=hooks) as answer,
         tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, leave=False, disable=None) as bar,  # on a terminal
     ):
         answer.raise_for_status()

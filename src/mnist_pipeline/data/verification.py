@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
@@ -12,15 +14,9 @@ from mnist_pipeline.core.files import sha256_of
 from mnist_pipeline.core.params import Data, DataFile, Split
 from mnist_pipeline.data import dataset, idx
 
-PIXELS_AT_ONCE = 1 << 24
-
 
 def verify(data: Data, raw: Path) -> dict[str, dict[str, Any]]:
-    """Decompress the four files into `data/idx` and check all that the format and params.yaml promise.
-
-    Returns the digests and the shape of each, by role. Raises PipelineError that names the file, the field, what was
-    expected and what was found; nothing is left then.
-    """
+    """Unpack the four files into `data/idx`, all or none, each checked (PipelineError); digests and shape by role."""
     checked = {}
     try:
         for (role, file), target in zip(data.files, paths.IDX_FILES, strict=True):
@@ -57,7 +53,7 @@ def summary(data: Data, spec: Split, files: dict[str, dict[str, Any]]) -> dict[s
     published = dataset.training_set()
     labels = published.labels.numpy()
     training, validation = dataset.split(labels, spec)
-    mean, deviation = pixel_moments(published.pixels.numpy())
+    mean, deviation = pixel_moments(published.pixels)
     return {
         "name": data.name,
         "files": files,
@@ -75,10 +71,8 @@ def _count(labels: idx.Bytes) -> dict[str, Any]:
     return {"images": len(labels), "labels": np.bincount(labels, minlength=idx.CLASSES).tolist()}
 
 
-def pixel_moments(images: idx.Bytes) -> tuple[float, float]:
+def pixel_moments(pixels: Tensor) -> tuple[float, float]:
     """Mean and standard deviation of all pixels (0–1), exact: from how often each of the 256 values occurs."""
-    flat, values = images.reshape(-1), np.arange(256) / 255
-    parts = (flat[start : start + PIXELS_AT_ONCE] for start in range(0, flat.size, PIXELS_AT_ONCE))
-    counts = np.sum([np.bincount(part, minlength=256) for part in parts], axis=0)
-    mean = float(counts @ values / flat.size)
-    return mean, float(np.sqrt(counts @ (values - mean) ** 2 / flat.size))
+    counts, values = torch.bincount(pixels.flatten(), minlength=256).numpy(), np.arange(256) / 255
+    mean = float(counts @ values / counts.sum())
+    return mean, float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))

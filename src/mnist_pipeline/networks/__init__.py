@@ -1,12 +1,8 @@
 """Networks: a file an architecture, each with a function `network(**options)`.
 
-Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits of shape
-(n, 10); `cnn_5x5` and `cnn_avgpool` return probabilities with `softmax: true`, for studies/published.
-ReLU after a convolution works in place: the same bits in a tenth less time.
-A new architecture is one new file here and one entry under `models` in params.yaml. The files are imported by name,
-so that a stage depends on its own network's file and on no other.
-
-Stands on core.
+Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits of shape (n, 10). ReLU after a
+convolution works in place: the same bits in a tenth less time. A new architecture is one new file here and one entry
+under `models` in params.yaml. The files are imported by name, so that a stage depends on its own alone. Stands on core.
 """
 
 from functools import cache
@@ -17,8 +13,6 @@ import torch
 from torch import nn
 
 from mnist_pipeline.core.errors import PipelineError
-
-Option = int | float | bool | str
 
 
 def source(name: str) -> Path:
@@ -34,7 +28,7 @@ def text(name: str) -> bytes:
     return content
 
 
-def build(name: str, /, **options: Option) -> nn.Module:
+def build(name: str, /, **options: int | float | bool | str) -> nn.Module:
     """A network with fresh weights. Raises PipelineError for an unknown network or option."""
     if not name.isidentifier() or not source(name).is_file():
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
@@ -48,8 +42,3 @@ def build(name: str, /, **options: Option) -> nn.Module:
     if shape != (2, 10):
         raise PipelineError(f"networks/{name}.py: for 2 images expected logits of shape (2, 10), found {shape}")
     return network.train()
-
-
-def count_parameters(network: nn.Module) -> int:
-    """How many numbers training adjusts."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -1,4 +1,1 @@
-"""From tensors to a model on disk, and from a model to what it says of images.
-
-Stands on core, arithmetic, data, networks and exact.
-"""
+"""From tensors to a model on disk, and from it to predictions. Stands on core, arithmetic, data, networks, exact."""

@@ -1,12 +1,9 @@
 """Models on disk: weights and optimizer state as safetensors, everything else as JSON beside them. Nothing is pickled.
 
-weights.safetensors      the network's state
-optimizer.safetensors    the optimizer's tensors, named `<parameter>.<what>`
-optimizer.json           its groups and hyperparameters
-model.json               what the network is and what it was trained on
+weights.safetensors has the network's state, optimizer.safetensors the optimizer's tensors, named `<parameter>.<what>`,
+optimizer.json its groups and hyperparameters, model.json what the network is and what it was trained on.
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -63,20 +60,16 @@ class OtherCodeError(PipelineError):
 def load(folder: Path, exact: bool = False) -> tuple[nn.Module, Manifest]:
     """The network of a model, rebuilt from model.json with its weights loaded strictly, on the CPU, in eval mode.
 
-    Its layers compute in exact arithmetic if that is asked for; the weights are the same.
-
-    The network is this tree's. A network's file in `folder`, as registered models have it, is never run but compared
-    with it, byte by byte: OtherCodeError. Raises PipelineError when a file is missing, damaged, or does not fit.
+    Its layers may be `exact`. The network is this tree's: a file of it in `folder`, as registered models have it, is
+    not run but compared, byte by byte: OtherCodeError. PipelineError when a file is missing, damaged or does not fit.
     """
     manifest = load_manifest(folder)
     ours = networks.source(manifest.recipe.network)
     theirs = folder / ours.name
     if theirs.exists() and not (ours.exists() and networks.text(ours.stem) == theirs.read_bytes()):
-        found = "differs from it" if ours.exists() else "is not there"
-        raise OtherCodeError(
-            f"{theirs}: is the network of these weights; {ours} {found}, as this process has it; check out a commit "
-            "that has the same file, then start this again"
-        )
+        found = f"{ours} {'differs from it' if ours.exists() else 'is not there'}, as this process has it"
+        advice = "check out a commit that has the same file, then start this again"
+        raise OtherCodeError(f"{theirs}: is the network of these weights; {found}; {advice}")
     network = networks.build(manifest.recipe.network, **manifest.recipe.options)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)
@@ -94,22 +87,15 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise PipelineError(
-            f"{path}: not found; train it with `make repro`, or get it back with `dvc checkout`"
-        ) from None
+        advice = "train it with `make repro`, or get it back with `dvc checkout`"
+        raise PipelineError(f"{path}: not found; {advice}") from None
     except ValidationError as error:
         causes = [": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors()]
         raise PipelineError(f"{path}: not the manifest of a model: {'; '.join(causes)}") from error
 
 
-def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put a saved state back into an optimizer over the same network: for who goes on training a model by hand."""
-    groups = json.loads((folder / OPTIMIZER_GROUPS).read_text(encoding="utf-8"))
-    restore_optimizer(optimizer, load_file(folder / OPTIMIZER, device="cpu"), groups)
-
-
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[Any]) -> None:
-    """Put tensors, named as `optimizer_tensors` names them, and hyperparameters back into an optimizer."""
+    """Put optimizer.safetensors and optimizer.json back into an optimizer over the same network."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, what = name.split(".", 1)

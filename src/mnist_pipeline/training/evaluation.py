@@ -1,7 +1,4 @@
-"""What a network says about images, and metrics of that: exact over all images, with an interval.
-
-Only the logits of all images are held at once, 40 bytes an image; everything else goes over them part by part.
-"""
+"""What a network says about images, and metrics of that; only the logits of all, 40 bytes each, are held at once."""
 
 import math
 from collections.abc import Iterator
@@ -24,17 +21,14 @@ Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits as float32 (n, 10) and labels as int64 (n,), on the CPU, in the order of the images.
-
-    `exact` ones give the same figures everywhere, from probabilities of so few bits that their sums are exact.
-    """
+    """Logits, float32 (n, 10), and labels, int64 (n,), on the CPU; figures of `exact` ones are the same everywhere."""
 
     logits: Tensor
     labels: Tensor
     exact: bool = False
 
     def probabilities(self, rows: Tensor | slice) -> Tensor:
-        """Probabilities of the images at `rows`, float64 (len(rows), 10)."""
+        """Probabilities of the images at `rows`, float64 (len(rows), 10); `exact` ones have few bits, so exact sums."""
         logits = self.logits[rows]
         return elementary.softmax(logits)[0].float().double() if self.exact else logits.double().softmax(dim=1)
 
@@ -59,11 +53,8 @@ class Predictions:
         """Cross-entropy, in nats, as the mean over images (not over batches)."""
         if self.exact:
             return elementary.cross_entropy(self.logits, self.labels, 0.0, len(self.labels))[0]
-        sums = (
-            functional.cross_entropy(self.logits[rows].double(), self.labels[rows], reduction="sum")
-            for rows in self.parts()
-        )
-        return float(sum(sums)) / len(self.labels)
+        parts = ((self.logits[rows].double(), self.labels[rows]) for rows in self.parts())
+        return float(sum(functional.cross_entropy(*part, reduction="sum") for part in parts)) / len(self.labels)
 
 
 @torch.inference_mode()
@@ -80,10 +71,7 @@ def predict(network: nn.Module, data: Dataset, indices: Tensor, scaling: Scaling
 
 
 def wilson(errors: int, images: int) -> tuple[float, float]:
-    """The two ends of the 95 % interval for accuracy.
-
-    Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
-    """
+    """The two ends of the 95 % interval for accuracy, after Wilson, "Probable Inference", 1927."""
     accuracy = 1 - errors / images
     half = Z95 / (2 * images)  # squared by a product, since each C library has a power of its own
     spread = Z95 * math.sqrt(accuracy * (1 - accuracy) / images + half * half)
@@ -105,7 +93,8 @@ def calibration_error(predictions: Predictions) -> float:
 def metrics(test: Predictions, validation: Predictions | None, parameters: int) -> dict[str, float | int]:
     """The figures of one model, for its JSON file; without validation images their two are left out."""
     low, high = wilson(test.errors, len(test.labels))
-    figures: dict[str, float | int] = {
+    validated = {"validation_accuracy": validation.accuracy, "validation_loss": validation.loss} if validation else {}
+    return {
         "test_accuracy": test.accuracy,
         "test_accuracy_low": low,
         "test_accuracy_high": high,
@@ -113,7 +102,5 @@ def metrics(test: Predictions, validation: Predictions | None, parameters: int) 
         "test_loss": test.loss,
         "calibration_error": calibration_error(test),
         "parameters": parameters,
+        **validated,
     }
-    if validation is not None:
-        figures |= {"validation_accuracy": validation.accuracy, "validation_loss": validation.loss}
-    return figures

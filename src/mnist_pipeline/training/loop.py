@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,6 @@ from mnist_pipeline.exact import draws, elementary, layers
 from mnist_pipeline.training import evaluation, optimizers
 from mnist_pipeline.training.augmentation import random_affine
 from mnist_pipeline.training.history import Row
-
-Bar: TypeAlias = "tqdm[Any]"
 
 
 @dataclass
@@ -41,10 +39,7 @@ class Training:
 
 
 def start(recipe: Recipe, seed: int, device: torch.device, arithmetic: Arithmetic = "native") -> Training:
-    """A fresh network, its weights drawn from the seed, and its optimizer; in exact arithmetic if that is asked for.
-
-    Raises PipelineError for what has no exact form.
-    """
+    """A fresh network, its weights drawn from the seed, and its optimizer; PipelineError for what has no exact form."""
     runtime.seed(seed, epoch=0)
     network = networks.build(recipe.network, **recipe.options)
     if arithmetic == "exact":
@@ -61,10 +56,9 @@ def fit(
     scored: Mapping[str, Images],
     after_epoch: Callable[[Training], None] = lambda _: None,
 ) -> Training:
-    """Train on `images` until the recipe's last epoch, from whichever the training has reached.
+    """Train on `images` to the recipe's last epoch, from where it stands; PipelineError for a loss that is not finite.
 
-    After every epoch each of `scored` gives the columns `<name>_loss` and `<name>_accuracy`, and `after_epoch` is
-    called. Raises PipelineError with epoch, batch and learning rate when a loss is not finite.
+    After every epoch each of `scored` gives columns `<name>_loss` and `<name>_accuracy`, and `after_epoch` is called.
     """
     recipe, count = training.recipe, len(images[1])
     total = round(recipe.epochs * count)
@@ -75,7 +69,11 @@ def fit(
             run_epoch(training, images, epoch, bar)
             trained = time.perf_counter()
             for name, others in scored.items():
-                score(training, name, others, bar)
+                predictions = evaluation.predict(training.network, *others, recipe.scaling)
+                loss, accuracy = predictions.loss, predictions.accuracy
+                _check_finite(loss, training, f"{name} after epoch {epoch}")
+                training.history[-1] |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+                bar.set_description(f"{name} accuracy {accuracy:.2%}")
             training.epoch = epoch
             training.scoring_seconds += time.perf_counter() - trained
             training.seconds += time.perf_counter() - began
@@ -83,7 +81,7 @@ def fit(
     return training
 
 
-def run_epoch(training: Training, images: Images, epoch: int, bar: Bar) -> None:
+def run_epoch(training: Training, images: Images, epoch: int, bar: "tqdm[Any]") -> None:
     """Every image once, in a new order (of a last epoch its part); adds the epoch's rows to the history."""
     training.network.train()
     total_loss, hits, seen = 0.0, 0, 0
@@ -105,8 +103,7 @@ def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[floa
     device = next(training.network.parameters()).device
     batches = math.ceil(len(indices) / recipe.batch)
     count = max(1, round(len(indices) * min(1.0, recipe.epochs - (epoch - 1))))
-    exact = layers.is_exact(training.network)
-    order = draws.permutation(len(indices), training.seed, epoch) if exact else None
+    order = draws.permutation(len(indices), training.seed, epoch) if layers.is_exact(training.network) else None
     for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch, count, order)):
         progress = (epoch - 1 + number / batches) / recipe.epochs
         rate = recipe.optimizer.learning_rate * optimizers.factor(recipe.schedule, progress)
@@ -120,11 +117,9 @@ def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[floa
 
 def _check_finite(loss: float, training: Training, when: str) -> None:
     if not math.isfinite(loss):
-        raise PipelineError(
-            f"training {training.recipe.network}: the loss became {loss} in {when}, at learning rate "
-            f"{training.optimizer.param_groups[0]['lr']:.3g}; no model was written; lower optimizer.learning_rate in "
-            "params.yaml"
-        )
+        rate = training.optimizer.param_groups[0]["lr"]
+        said = f"the loss became {loss} in {when}, at learning rate {rate:.3g}; no model was written"
+        raise PipelineError(f"training {training.recipe.network}: {said}; lower optimizer.learning_rate in params.yaml")
 
 
 def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int]:
@@ -134,27 +129,12 @@ def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int
         images = random_affine(images, recipe.augmentation)
     logits = training.network(dataset.scale(images, recipe.scaling))
     training.optimizer.zero_grad()
-    loss = _backward(training, logits, labels)
+    if layers.is_exact(training.network):
+        loss, gradient = elementary.cross_entropy(logits, labels, recipe.label_smoothing, len(labels))
+        logits.backward(gradient)
+    else:
+        mean = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        mean.backward()
+        loss = mean.item()
     training.optimizer.step()
     return loss, int((logits.argmax(dim=1) == labels).sum())
-
-
-def _backward(training: Training, logits: Tensor, labels: Tensor) -> float:
-    """Give every weight its gradient; the mean loss."""
-    smoothing = training.recipe.label_smoothing
-    if layers.is_exact(training.network):
-        loss, gradient = elementary.cross_entropy(logits, labels, smoothing, len(labels))
-        logits.backward(gradient)
-        return loss
-    mean = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    mean.backward()
-    return mean.item()
-
-
-def score(training: Training, name: str, images: Images, bar: Bar) -> None:
-    """Add loss and accuracy on these images to the epoch's row."""
-    predictions = evaluation.predict(training.network, *images, training.recipe.scaling)
-    row, loss = training.history[-1], predictions.loss
-    _check_finite(loss, training, f"{name} after epoch {row['epoch']}")
-    row |= {f"{name}_loss": loss, f"{name}_accuracy": predictions.accuracy}
-    bar.set_description(f"{name} accuracy {predictions.accuracy:.2%}")

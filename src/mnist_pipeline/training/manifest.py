@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from mnist_pipeline import networks
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of
 from mnist_pipeline.core.params import Arithmetic, Name, Params, Recipe, Runtime, Sha256, Split, Strict
@@ -17,10 +16,8 @@ from mnist_pipeline.data import dataset
 class Manifest(Strict):
     """Network, options and scaling are in `recipe`; the digests say which data, which recipe, which images.
 
-    `recipe_sha256` is for people who look for models of an equal recipe; nothing in this project reads it. `runtime` is
-    what of it decides bits; its arithmetic is the one that was asked for, `arithmetic` the one that was used:
-    `unproven` is portable but for `unproven_operators`, those of torch's that the training used and that may give other
-    bits elsewhere.
+    `recipe_sha256` is for people who look for equal recipes. `runtime`, as far as it decides bits, has the arithmetic
+    that was asked for, `arithmetic` is the one used: `unproven` is portable but for `unproven_operators` of torch's.
     """
 
     model: Name
@@ -50,7 +47,7 @@ def describe(
         runtime=given.runtime.deciding(),
         arithmetic="unproven" if unproven else arithmetic,
         unproven_operators=unproven,
-        parameters=networks.count_parameters(network),
+        parameters=sum(one.numel() for one in network.parameters() if one.requires_grad),
         data_sha256={path.name: sha256_of(path) for path in (paths.TRAINING_IMAGES, paths.TRAINING_LABELS)},
         recipe_sha256=digest_recipe(recipe),
         training_images=len(indices),

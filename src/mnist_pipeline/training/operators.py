@@ -1,7 +1,4 @@
-"""Which of torch's operators a training uses, and whether they are known to give the same bits on every processor.
-
-What stands behind the list: the cases of tests/portable and the shipped recipes, by `make test-portable`.
-"""
+"""Which of torch's operators a training uses, and which are known to give the same bits on every processor."""
 
 import copy
 from typing import Any
@@ -13,30 +10,28 @@ from mnist_pipeline.data.dataset import Images
 from mnist_pipeline.training import evaluation, loop
 from mnist_pipeline.training.loop import Training
 
-# A kernel may depend on the shape too: only `make test-portable`, which runs the recipes of params.yaml, proves a
-# network. Left out, though common: gelu, mish and softplus, which take functions of the C library (glibc 2.36 and 2.41
-# round otherwise), pow, which with an exponent of 0.5 is a root of MKL's, and norms, which take powers.
+# Those of the cases of tests/portable and the shipped recipes. A kernel may depend on the shape too: only `make
+# test-portable`, which runs both, proves a network. Left out, though common: gelu, mish and softplus, which take
+# functions of the C library (glibc 2.36 and 2.41 round otherwise), pow, which may be a root of MKL's, and norms.
 PROVEN = frozenset(
     """
-    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _foreach_add_ _foreach_addcdiv_ _foreach_addcmul_
-    _foreach_div_ _foreach_lerp_ _foreach_mul_ _foreach_sqrt _fused_adamw_ _fused_sgd_ _local_scalar_dense
-    _log_softmax _log_softmax_backward_data _prelu_kernel _prelu_kernel_backward
-    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention_for_cpu_backward _softmax
-    _softmax_backward_data _to_copy _unsafe_view abs add add_ addcdiv_ addcmul_ addmm affine_grid_generator amax
-    arange argmax as_strided as_strided_ avg_pool2d avg_pool2d_backward batch_norm bernoulli_
-    binary_cross_entropy_with_logits bitwise_not bmm cat clamp clone constant_pad_nd conv2d convolution
-    convolution_backward copy_ cos cumsum detach div div_ dropout elu elu_backward empty empty_like eq erf exp
-    expand fill_ flatten flip full_like grid_sampler_2d grid_sampler_2d_backward gt hardswish hardswish_backward
-    hardtanh hardtanh_backward index index_select leaky_relu leaky_relu_backward lerp_ lift_fresh linear linspace
-    log log1p logical_and_ lt masked_fill masked_fill_ max_pool2d max_pool2d_with_indices
+    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _foreach_add_ _foreach_addcdiv_ _foreach_addcmul_ _foreach_div_
+    _foreach_lerp_ _foreach_mul_ _foreach_sqrt _fused_adamw_ _fused_sgd_ _local_scalar_dense _log_softmax
+    _log_softmax_backward_data _prelu_kernel _prelu_kernel_backward _scaled_dot_product_flash_attention_for_cpu
+    _scaled_dot_product_flash_attention_for_cpu_backward _softmax _softmax_backward_data _to_copy _unsafe_view abs add
+    add_ addcdiv_ addcmul_ addmm affine_grid_generator amax arange argmax as_strided as_strided_ avg_pool2d
+    avg_pool2d_backward batch_norm bernoulli_ binary_cross_entropy_with_logits bitwise_not bmm cat clamp clone
+    constant_pad_nd conv2d convolution convolution_backward copy_ cos cumsum detach div div_ dropout elu elu_backward
+    empty empty_like eq erf exp expand fill_ flatten flip full_like grid_sampler_2d grid_sampler_2d_backward gt
+    hardswish hardswish_backward hardtanh hardtanh_backward index index_select leaky_relu leaky_relu_backward lerp_
+    lift_fresh linear linspace log log1p logical_and_ lt masked_fill masked_fill_ max_pool2d max_pool2d_with_indices
     max_pool2d_with_indices_backward mean mm mse_loss mse_loss_backward mul mul_ native_batch_norm
-    native_batch_norm_backward native_group_norm native_group_norm_backward native_layer_norm
-    native_layer_norm_backward neg new_empty new_empty_strided new_zeros nll_loss_backward nll_loss_forward normal_
-    ones ones_like permute profiler._record_function_enter_new profiler._record_function_exit rand randn randperm
-    relu relu_ scalar_tensor sgn sigmoid sigmoid_backward silu silu_backward sin slice softmax split sqrt squeeze stack
-    std sub sub_ sum t tan tanh tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze
-    upsample_bilinear2d upsample_bilinear2d_backward upsample_nearest2d upsample_nearest2d_backward var view where
-    zero_ zeros zeros_like
+    native_batch_norm_backward native_group_norm native_group_norm_backward native_layer_norm native_layer_norm_backward
+    neg new_empty new_empty_strided new_zeros nll_loss_backward nll_loss_forward normal_ ones ones_like permute
+    profiler._record_function_enter_new profiler._record_function_exit rand randn randperm relu relu_ scalar_tensor sgn
+    sigmoid sigmoid_backward silu silu_backward sin slice softmax split sqrt squeeze stack std sub sub_ sum t tan tanh
+    tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze upsample_bilinear2d
+    upsample_bilinear2d_backward upsample_nearest2d upsample_nearest2d_backward var view where zero_ zeros zeros_like
     """.split()  # noqa: SIM905
 )
 

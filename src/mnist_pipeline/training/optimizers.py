@@ -11,10 +11,7 @@ from mnist_pipeline.exact import adamw, layers
 
 
 def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
-    """The optimizer that `spec` names, over all weights of the network, exact if that is.
-
-    Raises PipelineError if it has no exact form.
-    """
+    """The optimizer of `spec` over all weights, exact if the network is; PipelineError if it has no exact form."""
     if layers.is_exact(network):
         if isinstance(spec, SGD):
             raise PipelineError("runtime.arithmetic: exact: the optimizer sgd has no exact form; there is adamw")
@@ -26,10 +23,7 @@ def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
 
 
 def factor(schedule: Constant | OneCycle, progress: float) -> float:
-    """What the learning rate is multiplied by, 0–1, when `progress` (0–1) of all batches is done.
-
-    A triangle, after Smith, "Super-convergence" (arXiv 1708.07120), without its cycle of the momentum.
-    """
+    """Factor (0–1) on the learning rate at `progress` (0–1) of all batches; a triangle by Smith, arXiv 1708.07120."""
     if isinstance(schedule, Constant):
         return 1.0
     if progress < schedule.warmup:

@@ -1,9 +1,7 @@
 """The state of an unfinished training after its last whole epoch, outside everything that DVC tracks.
 
-`.resume/<model>-<key>/state.safetensors` holds the tensors of network and optimizer, and in its metadata everything
-else as JSON with a SHA-256 over both. The key stands for all that decides the bits: the manifest (data, recipe, seed,
-split, runtime, arithmetic), the code, the packages' versions, and in native arithmetic the machine. A state is never
-taken up by a training that would end with other weights.
+`.resume/<model>-<key>/state.safetensors` holds the tensors of network and optimizer, and in its metadata all else as
+JSON with a SHA-256 over both. The key stands for all that decides the bits: manifest, code, versions or machine.
 """
 
 import hashlib
@@ -42,12 +40,11 @@ class State:
         """Bring a fresh training to where the state stands, if there is one; a damaged one is refused and deleted."""
         if not self.path.exists():
             return
-        read = _read(self.path)
-        if read is None or not read[0]["beside"].items() <= self._beside().items():
+        progress, tensors = _read(self.path)
+        if not progress or not progress["beside"].items() <= self._beside().items():
             self.remove()
             print(f"{self.path}: damaged and deleted; {self.model} is trained from its start", file=sys.stderr)
             return
-        progress, tensors = read
         training.network.load_state_dict(_named(tensors, "network."), strict=True)
         checkpoints.restore_optimizer(training.optimizer, _named(tensors, "optimizer."), progress["groups"])
         for name in PROGRESS:
@@ -59,11 +56,9 @@ class State:
         progress = {name: getattr(training, name) for name in PROGRESS}
         progress |= {"groups": training.optimizer.state_dict()["param_groups"], "beside": self._beside()}
         text = json.dumps(progress)
-        parts = {
-            "network": checkpoints.network_tensors(training.network),
-            "optimizer": checkpoints.optimizer_tensors(training.optimizer),
-        }
-        tensors = {f"{part}.{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+        tensors = {f"network.{name}": one for name, one in checkpoints.network_tensors(training.network).items()}
+        optimizer = checkpoints.optimizer_tensors(training.optimizer)
+        tensors |= {f"optimizer.{name}": one for name, one in optimizer.items()}
         with suppress(FileNotFoundError):  # an equal training ended meanwhile and took the folder away
             write_durably(self.path, save(tensors, {"progress": text, "sha256": _digest(text, tensors)}))
 
@@ -84,16 +79,16 @@ class State:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Progress and tensors of a state; None unless they are what their digest says."""
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Progress and tensors of a state; empty unless they are what their digest says."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError:
-        return None
+        return {}, {}
     text = metadata.get("progress", "")
-    return (json.loads(text), tensors) if metadata.get("sha256") == _digest(text, tensors) else None
+    return (json.loads(text), tensors) if metadata.get("sha256") == _digest(text, tensors) else ({}, {})
 
 
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:
