@@ -24,6 +24,7 @@ MEND = (
     f"pull it again; if it arrives so again: delete the version's tag {NETWORK} in MLflow (make ui), then "
     "`mnist publish` its commit, which uploads its files anew"
 )
+FORGED = "; if that is the right key, somebody else published or changed it: do not use it"
 ADDED = ("registered_model_meta", "README.md")  # by MLflow, as it downloads; by `mnist pull`
 SIGNING_KEY, VERIFYING_KEY = "MNIST_SIGNING_KEY", "MNIST_VERIFYING_KEY"  # name the files of an elliptic key, in PEM
 PACKAGE = "model-signing==1.1.1 pyopenssl==26.4.0"
@@ -140,9 +141,7 @@ def _public(key: str) -> bytes:
 
 
 def _verify(folder: Path, key: str, otherwise: str) -> None:
-    with _explained(
-        VERIFYING_KEY, otherwise, "; if that is the right key, somebody else published or changed it: do not use it"
-    ):
+    with _explained(VERIFYING_KEY, otherwise, FORGED):
         from model_signing import verifying
 
         verifying.Config().use_elliptic_key_verifier(public_key=key).verify(folder, folder / SIGNATURE)

@@ -79,11 +79,10 @@ def _describe(manifest: Manifest, figures: dict[str, Any], data: str) -> str:
     augmented = "random affine augmentation" if recipe.augmentation else "no augmentation"
     return (
         f"{manifest.model}: network {recipe.network} with {manifest.parameters:,} parameters, trained on "
-        f"{manifest.training_images:,} images of {data} for "
-        f"{epochs} in batches of {recipe.batch}, {rate}, {augmented}, seed {manifest.seed}. "
-        f"Test accuracy {figures['test_accuracy']:.2%}, 95 % interval {figures['test_accuracy_low']:.2%} to "
-        f"{figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. Takes float images of shape "
-        f"(n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."
+        f"{manifest.training_images:,} images of {data} for {epochs} in batches of {recipe.batch}, {rate}, {augmented},"
+        f" seed {manifest.seed}. Test accuracy {figures['test_accuracy']:.2%}, 95 % interval "
+        f"{figures['test_accuracy_low']:.2%} to {figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. "
+        "Takes float images of shape (n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."
     )
 
 

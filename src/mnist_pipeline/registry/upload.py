@@ -18,7 +18,6 @@ from mlflow.tracking import MlflowClient
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.files import sha256_of
 from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.connection import GONE, tolerated
 from mnist_pipeline.registry.publication import Publication
@@ -38,9 +37,9 @@ def is_listed(client: MlflowClient, version: Version) -> bool:
 
 
 def renew(client: MlflowClient, given: Publication, version: Version) -> None:
-    """Bring the files of a version anew, without leftovers of those before, and set the tags that tell of them.
+    """Bring the files of a version anew, without leftovers of those before, and set the digest of their sums.
 
-    Of several that do so at once each looks afterwards whether files and tags are of one, and again after a pause, in
+    Of several that do so at once each looks afterwards whether files and digest are of one, and again after a pause, in
     which another may have mended it. Raises PipelineError when they don't agree after `ROUNDS` uploads.
     """
     number, found = str(version.number), ""
@@ -49,16 +48,14 @@ def renew(client: MlflowClient, given: Publication, version: Version) -> None:
             _clear(client, version.model_id, folder)
             client.log_model_artifacts(version.model_id, str(folder))
             client.set_model_version_tag(given.name, number, integrity.TAG, sums)
+            if not (folder / integrity.SIGNATURE).is_file():
+                client.set_model_version_tag(given.name, number, "signed", "no")
         for pause in (0.0, random.uniform(*PAUSE)):  # noqa: S311
             time.sleep(pause)
             try:
-                marks = _marks(client, given, version)
+                return _check(client, given, version)
             except PipelineError as error:
                 found = str(error)
-                continue
-            for key, value in marks.items():
-                client.set_model_version_tag(given.name, number, key, value)
-            return
     with tolerated(GONE):
         client.delete_model_version_tag(given.name, number, integrity.NETWORK)
     place = client.get_logged_model(version.model_id).artifact_location
@@ -68,18 +65,15 @@ def renew(client: MlflowClient, given: Publication, version: Version) -> None:
     )
 
 
-def _marks(client: MlflowClient, given: Publication, version: Version) -> dict[str, str]:
-    """The tags that go with the files that the store has now. Raises PipelineError when those are not of one upload."""
+def _check(client: MlflowClient, given: Publication, version: Version) -> None:
+    """Raise PipelineError when the files that the store has now, and their digest, are not of one upload of ours."""
     tags = client.get_model_version(given.name, str(version.number)).tags
-    marks = integrity.marks(given.network)
     with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
         download_artifacts(artifact_uri=f"models:/{version.model_id}", dst_path=temporary)
-        integrity.check_own(folder, tags.get(integrity.TAG, ""), str(version))
-        network = folder / integrity.PLAIN / given.network.name
-        if not network.is_file() or sha256_of(network) != marks[integrity.NETWORK]:
+        integrity.check_own(Path(temporary), tags.get(integrity.TAG, ""), str(version))
+        network = Path(temporary) / integrity.PLAIN / given.network.name
+        if not network.is_file() or network.read_bytes() != given.network.read_bytes():
             raise PipelineError(f"{version}: {network.name} is another one than this tree's")
-        return marks if (folder / integrity.SIGNATURE).is_file() else {"signed": "no"} | marks
 
 
 def _clear(client: MlflowClient, model_id: str, new: Path) -> None:
