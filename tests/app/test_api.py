@@ -172,6 +172,50 @@ def test_a_body_that_trickles_is_cut(address: str, monkeypatch: pytest.MonkeyPat
     assert took < 10
 
 
+def test_clients_that_announce_large_pictures_and_send_none_keep_nobody_waiting(address: str) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 19000000\r\n\r\n"
+    host, port = address.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as held:
+        for _ in range(10 * api.LARGE_AT_ONCE):
+            held.enter_context(socket.create_connection((host, int(port)))).sendall(head)
+        began = time.monotonic()
+        assert ask(address, SEVEN + b"0" * api.SMALL).ok
+        assert time.monotonic() - began < api.SECONDS_TO_SEND
+
+
+def test_large_pictures_that_stop_halfway_keep_others_waiting_for_so_long(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "SECONDS_TO_SEND", 2)
+    monkeypatch.setattr(api, "SECONDS_TO_WAIT", 1)
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 19000000\r\n\r\n"
+    host, port = address.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as held:
+        for _ in range(api.LARGE_AT_ONCE):
+            held.enter_context(socket.create_connection((host, int(port)))).sendall(head + b"0" * (api.SMALL + 1))
+        time.sleep(0.5)
+        refused = ask(address, SEVEN + b"0" * api.SMALL)
+        time.sleep(2)
+        assert ask(address, SEVEN + b"0" * api.SMALL).ok
+    assert refused.status_code == 503
+    assert refused.json()["detail"].startswith("too many large pictures at once; send it again later")
+
+
+def test_a_client_that_receives_nothing_is_cut(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosting, "SECONDS_TO_ASK", 1)
+    host, port = address.removeprefix("http://").split(":")
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect((host, int(port)))
+        client.settimeout(1)
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            while time.monotonic() - began < 20:
+                with contextlib.suppress(TimeoutError):
+                    client.sendall(b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+        assert time.monotonic() - began < 20
+
+
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: ", b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 def test_a_connection_without_a_request_is_closed(head: bytes, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one on which nothing whole follows the answer."""

@@ -84,3 +84,19 @@ def test_where_git_has_no_lock_nothing_is_said(project: Repository, monkeypatch:
     assert provenance.uncommitted(native) == ""
     (project.path / ".git").rename(project.path / "elsewhere")
     assert provenance.uncommitted(native) == ""
+
+
+def test_what_takes_results_back_leaves_other_edits(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.path)
+    notes = project.path / "results/my notes.md"
+    notes.write_text("before", "utf-8")
+    project.run("git", "add", "--force", str(notes))
+    project.commit("Notes")
+    notes.write_text("edited", "utf-8")
+    project.edit("metrics/models/plain.json", test_loss=0.123)
+    (project.path / "results/test/plain/predictions.csv").write_text("other", "utf-8")
+    (project.path / "dvc.lock").write_bytes(project.lock() + b"# other\n")
+    [(count, _, back)] = LINE.findall(provenance.uncommitted(Runtime(device="cpu", threads=1)))
+    assert (count, back) == ("3", "git checkout HEAD -- dvc.lock metrics results/test/plain/predictions.csv")
+    project.run(*back.split())
+    assert (project.status(), notes.read_text("utf-8")) == ('M "results/my notes.md"', "edited")

@@ -34,6 +34,10 @@ def test_a_column_with_any_word_is_words() -> None:
     assert tables.text([{"version": "7 champion"}, {"version": "12"}]).splitlines() == ["version", "7 champion", "12"]
 
 
+def test_a_cell_gives_a_terminal_no_orders() -> None:
+    assert tables.text([{"reason": "\x1b[2Jgone\x9b\r"}]) == "reason\n?[2Jgone??"
+
+
 def test_no_rows_no_table() -> None:
     assert tables.text([]) == ""
 

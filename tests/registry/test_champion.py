@@ -137,7 +137,9 @@ for accuracy, parameters in (("99%", "10"), ("inf", "10"), ("nan", "10"), ("0.99
 client.set_model_version_tag("tiny", "1", "champion.note", "good")
 client.set_model_version_tag("tiny", "1", "champion.deep", "[" * 4000)
 late = "champion.9999-12-31T23:59:59.999999Z"
-client.set_model_version_tag("tiny", "1", late, '{"by": "publish", "reason": "", "highest": 9}')
+early = "champion.0001-01-01T00:00:00+14:00"
+for tag in (late, early):
+    client.set_model_version_tag("tiny", "1", tag, '{"by": "publish", "reason": "", "highest": 9}')
 moves = {"00": '"highest": 9', "01Z": '"highest": "all"', "02Z": '"other": 9', "03Z": '"highest'}
 for second, rest in moves.items():
     tag = "champion.2026-01-01T00:00:" + second
@@ -157,13 +159,14 @@ def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> 
         "champion.note",
         "champion.deep",
         "champion.9999",
+        "champion.0001",
         *(f"champion.2026-01-01T00:00:0{n}" for n in range(4)),
     ]
     for command in ("publish", "history", "lineage HEAD", "promote 2 --reason x --force", "rollback --reason x"):
         output = project.run("mnist", *command.split())
         (note,) = [line for line in output.splitlines() if line.startswith("note: ")]
         assert [one for one in named if one not in note] == []
-        assert note.count("tiny version") == 11
+        assert note.count("tiny version") == 12
     assert project.champion() == "plain"
 
 

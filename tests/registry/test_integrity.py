@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import sha256_of
@@ -279,12 +281,38 @@ def test_the_readme_s_way_without_mlflow_works_as_it_stands(registered: Reposito
 def test_a_key_without_the_package_says_what_to_install(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").touch()
-    digest = integrity.seal(tmp_path)
-    monkeypatch.setenv(variable, "key")
+    folder, key = tmp_path / "sealed", tmp_path / "ours"
+    subprocess.run([sys.executable, "-c", KEYS, "ours"], cwd=tmp_path, check=True)
+    folder.mkdir()
+    digest = integrity.seal(folder)
+    monkeypatch.setenv(variable, str(key) if variable == integrity.SIGNING_KEY else f"{key}.pub")
     monkeypatch.setitem(sys.modules, "model_signing", None)
     with pytest.raises(PipelineError, match=rf"^{variable} is set, but .*; install it: .* model-signing==1\.1\.1 "):
-        integrity.seal(tmp_path) if variable == integrity.SIGNING_KEY else integrity.check(tmp_path, digest, "it")
+        integrity.seal(folder) if variable == integrity.SIGNING_KEY else integrity.check(folder, digest, "it")
+
+
+@pytest.mark.parametrize("key", ["", "absent.pub", "ours"])
+def test_what_is_no_public_key_is_said_to_be_none_and_accuses_nobody(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty name, as of a variable that was misspelt, a file that is not there, and a private key."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, "-c", KEYS, "ours"], check=True)
+    (tmp_path / "sealed").mkdir()
+    digest = integrity.seal(tmp_path / "sealed")
+    monkeypatch.setenv(integrity.VERIFYING_KEY, key)
+    with pytest.raises(PipelineError, match=f"^MNIST_VERIFYING_KEY: {key}: expected a public key in PEM: "):
+        integrity.check(tmp_path / "sealed", digest, "it")
+
+
+@pytest.mark.parametrize("key", ["", "rsa"])
+def test_a_key_that_can_not_sign_is_named(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "rsa").write_bytes(rsa.generate_private_key(65537, 2048).private_bytes(*plain))
+    monkeypatch.setenv(integrity.SIGNING_KEY, key)
+    with pytest.raises(PipelineError, match=f"^MNIST_SIGNING_KEY: {key}: can't sign with it: "):
+        integrity.marks(tmp_path / "rsa")
 
 
 def test_a_version_is_signed_again_when_the_key_is_another(store: Repository, tmp_path: Path) -> None:

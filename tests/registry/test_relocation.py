@@ -89,6 +89,16 @@ def test_a_copied_database_with_another_name_uploads_nothing_to_the_original(fil
     filled.run("mnist", "publish", MLFLOW_TRACKING_URI=f"sqlite:///{copy}")
 
 
+def test_a_copied_database_is_found_out_whatever_the_original_is_called(filled: Repository, tmp_path: Path) -> None:
+    store, copy = tmp_path / "one/store.sqlite", tmp_path / "two/other.sqlite"
+    for folder in (store.parent, copy.parent):
+        folder.mkdir()
+    filled.run("mnist", "publish", MLFLOW_TRACKING_URI=f"sqlite:///{store}")
+    shutil.copy(store, copy)
+    output = filled.run("mnist", "publish", code=1, MLFLOW_TRACKING_URI=f"sqlite:///{copy}")
+    assert f"{copy}: is a copy of {store}, and" in output
+
+
 def test_a_database_with_its_artifacts_elsewhere_is_published_to(filled: Repository, tmp_path: Path) -> None:
     """When it alone was moved, and what lies beside the artifacts is no other database of MLflow's."""
     alone = Path(shutil.move(filled.path / ".mlflow/mlflow.db", tmp_path / "alone.db"))

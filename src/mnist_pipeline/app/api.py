@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,7 +28,8 @@ from mnist_pipeline.training.predictor import Classifier
 PAGE = Path(__file__).with_name("page")
 LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
 SMALL, LARGE_AT_ONCE = 200_000, 8  # bytes, more than a drawing has; and how many larger bodies are in memory at once
-SECONDS_TO_SEND = 5  # for a whole request
+SECONDS_TO_SEND = 5  # for the small ones and the beginning of larger ones; again for the rest of these
+SECONDS_TO_WAIT = 30  # for a turn of a larger one
 ENDED = "the connection ended before there was an answer"  # said to nobody
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # what a page on this machine is called
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -84,9 +85,7 @@ class Routes:
         except PipelineError as error:
             raise HTTPException(503, str(error)) from None
         async with AsyncExitStack() as held:
-            if int(request.headers.get("Content-Length", LIMIT)) > SMALL:
-                await held.enter_async_context(self._large)
-            content = await _body(request)
+            content = await self._body(request, held)
             await held.enter_async_context(self._turns)
             await request.is_disconnected()  # goes on reading a connection that was paused, so that its end is seen
             await asyncio.sleep(0.01)
@@ -97,6 +96,34 @@ class Routes:
                 return await loop.run_in_executor(self._workers, _answer, classifier, self._readers, content)
             except PipelineError as error:
                 raise HTTPException(422, str(error)) from None
+
+    async def _body(self, request: Request, held: AsyncExitStack) -> bytes:
+        """The picture that is sent. The rest of a large one waits for its turn, which `held` keeps."""
+        kind = request.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
+        if not kind.startswith("image/") and kind != "application/octet-stream":
+            raise HTTPException(415, f"expected a picture, sent as image/…; found {kind}")
+        content, stream = bytearray(), request.stream()
+        try:
+            await _receive(stream, content, SMALL)
+            if len(content) > SMALL:
+                await self._turn_of_large(held)
+                await _receive(stream, content, LIMIT)
+        except TimeoutError:
+            raise HTTPException(408, f"expected the whole picture within {SECONDS_TO_SEND} s") from None
+        except ClientDisconnect:
+            raise HTTPException(400, ENDED) from None
+        if not content:
+            raise HTTPException(400, "expected a picture as the body of the request, found nothing")
+        if len(content) > LIMIT:
+            raise HTTPException(413, f"expected a picture of at most {LIMIT // 10**6} MB, found a larger one")
+        return bytes(content)
+
+    async def _turn_of_large(self, held: AsyncExitStack) -> None:
+        try:
+            async with asyncio.timeout(SECONDS_TO_WAIT):
+                await held.enter_async_context(self._large)
+        except TimeoutError:
+            raise HTTPException(503, "too many large pictures at once; send it again later, or a smaller one") from None
 
 
 def _only_to(app: ASGIApp, hosts: Sequence[str]) -> ASGIApp:
@@ -126,24 +153,13 @@ def _refuse_other_sites(request: Request) -> None:
         raise HTTPException(403, f"only a page of http://{host} may ask this, not one of {origin or 'another site'}")
 
 
-async def _body(request: Request) -> bytes:
-    kind = request.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
-    if not kind.startswith("image/") and kind != "application/octet-stream":
-        raise HTTPException(415, f"expected a picture, sent as image/…; found {kind}")
-    content = bytearray()
-    try:
-        async with asyncio.timeout(SECONDS_TO_SEND):
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > LIMIT:
-                    raise HTTPException(413, f"expected a picture of at most {LIMIT // 10**6} MB, found a larger one")
-    except TimeoutError:
-        raise HTTPException(408, f"expected the whole picture within {SECONDS_TO_SEND} s") from None
-    except ClientDisconnect:
-        raise HTTPException(400, ENDED) from None
-    if not content:
-        raise HTTPException(400, "expected a picture as the body of the request, found nothing")
-    return bytes(content)
+async def _receive(stream: AsyncIterator[bytes], content: bytearray, most: int) -> None:
+    """Add what is sent to `content`, to its end or until there are more than `most` bytes."""
+    async with asyncio.timeout(SECONDS_TO_SEND):
+        async for chunk in stream:
+            content += chunk
+            if len(content) > most:
+                return
 
 
 def _answer(classifier: Classifier, readers: Readers, content: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mnist_pipeline.app import api
 from mnist_pipeline.app.library import LateError, Library
@@ -94,7 +94,8 @@ class Page(uvicorn.Server):
 
 
 class Protocol(H11Protocol):
-    """A connection that is closed when no whole head of a request comes in time: uvicorn waits for one without end."""
+    """A connection that ends when no whole head of a request comes in time, or what was answered is not received:
+    uvicorn waits for either without end."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -108,6 +109,23 @@ class Protocol(H11Protocol):
     def _close_after(self, last: object) -> None:
         if self.cycle is last:
             self.transport.close()
+            self._end_late()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._end_late()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._late = self._end_late()
+
+    def resume_writing(self) -> None:
+        self._late.cancel()
+        super().resume_writing()
+
+    def _end_late(self) -> asyncio.TimerHandle:
+        """Even if the client has not received everything by then."""
+        return self.loop.call_later(SECONDS_TO_ASK, self.transport.abort)
 
 
 def warm_up(library: Library) -> None:

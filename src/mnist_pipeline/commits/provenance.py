@@ -1,5 +1,6 @@
 """Where results come from: commit, changes since and why, digests in dvc.lock; machine and times in recorded.json."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def uncommitted(runtime: Runtime) -> str:
     why = [f"{_heads(inputs, ', ')} changed"] if inputs else []
     why += [f"this machine computes in native arithmetic ({native})"] if portable.expected(runtime) == "native" else []
     cause = f"since {' and '.join(why)}" if why else "though no input changed: see `mnist verify-repro --here`"
-    which = _heads(made, " ")
+    which = " ".join(_alone(made))
     keep = f"`git add {which}` and `git commit` keep them, `git checkout HEAD -- {which}` takes them back"
     return f"files that differ from the committed ones: {len(made)}, {cause}; {keep}"
 
@@ -62,6 +63,15 @@ def _heads(changed: list[str], separator: str) -> str:
     """The files and folders here, or at the top of the repository, in which these are."""
     prefix = git.ask("rev-parse", "--show-prefix")
     return separator.join(dict.fromkeys(path.removeprefix(prefix).partition("/")[0] for path in changed))
+
+
+def _alone(changed: list[str]) -> list[str]:
+    """These files, but the folders they are in where nothing else there differs from HEAD, as a shell takes them."""
+    prefix = git.ask("rev-parse", "--show-prefix")
+    here = [path.removeprefix(prefix) for path in changed]
+    heads = {path: path.partition("/")[0] for path in here}
+    whole = {head for head in heads.values() if set(_changed(head)) <= set(changed)}
+    return [shlex.quote(name) for name in dict.fromkeys(heads[path] if heads[path] in whole else path for path in here)]
 
 
 def _state(path: str, expected: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from tabulate import tabulate
 
 ABSENT = "–"
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # what a terminal would obey; a cell may have several lines
 NUMBER = re.compile(r"[+-]?[\d,]*\.?\d+(e[+-]?\d+)?%?")  # such as 3, +0.12, 98.1% and 1,200
 
 
@@ -28,7 +29,7 @@ def text(rows: Sequence[Mapping[Any, Any]], form: str = "plain") -> str:
     """Rows with the same keys under a head, in one of tabulate's forms; None is a dash. An empty text without rows."""
     if not rows:
         return ""
-    cells = [[ABSENT if value is None else str(value) for value in row.values()] for row in rows]
+    cells = [[ABSENT if value is None else CONTROL.sub("?", str(value)) for value in row.values()] for row in rows]
     sides = ["right" if all(NUMBER.fullmatch(str(row[name] or 0)) for row in rows) else "left" for name in rows[0]]
     drawn = tabulate(cells, list(rows[0]), form, colalign=sides, disable_numparse=True)  # a digest may look like 1e5
     return "\n".join(line.rstrip() for line in drawn.splitlines())

@@ -26,6 +26,7 @@ MEND = (
 )
 FORGED = "; if that is the right key, somebody else published or changed it: do not use it"
 ADDED = ("registered_model_meta", "README.md")  # by MLflow, as it downloads; by `mnist pull`
+NO_KEY = "sums"
 SIGNING_KEY, VERIFYING_KEY = "MNIST_SIGNING_KEY", "MNIST_VERIFYING_KEY"  # name the files of an elliptic key, in PEM
 PACKAGE = "model-signing==1.1.1 pyopenssl==26.4.0"
 
@@ -37,7 +38,7 @@ def marks(network: Path) -> dict[str, str]:
     Raises PipelineError when MNIST_SIGNING_KEY can't be used.
     """
     key = os.environ.get(SIGNING_KEY)
-    signed = {"signed": hashlib.sha256(_public(key)).hexdigest()} if key else {}
+    signed = {} if key is None else {"signed": hashlib.sha256(_public(key)).hexdigest()}
     return {NETWORK: sha256_of(network)} | signed
 
 
@@ -48,7 +49,7 @@ def seal(folder: Path) -> str:
     """
     sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(folder).items() if name != SUMS)
     (folder / SUMS).write_text(sums, encoding="utf-8", newline="\n")
-    if key := os.environ.get(SIGNING_KEY):
+    if (key := os.environ.get(SIGNING_KEY)) is not None:
         with _explained(SIGNING_KEY, f"{SIGNING_KEY}: {key}: can't sign with it"):
             from model_signing import hashing, signing
 
@@ -64,14 +65,15 @@ def check(folder: Path, expected: str, what: str) -> None:
     Raises PipelineError, which begins with `what`, for a file or a signature that is missing or another.
     """
     _check_sums(folder, expected, what, MEND)
-    if key := os.environ.get(VERIFYING_KEY):
+    if standard() != NO_KEY:
+        key = os.environ[VERIFYING_KEY]
         _verify(folder, key, f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY})")
 
 
 def check_own(folder: Path, expected: str, what: str) -> None:
     """As `check`, for whoever published it: a signature has to be by MNIST_SIGNING_KEY, if there is one."""
     _check_sums(folder, expected, what, "somebody changed it in the store since it was uploaded")
-    if key := os.environ.get(SIGNING_KEY):
+    if (key := os.environ.get(SIGNING_KEY)) is not None:
         with NamedTemporaryFile() as public:
             public.write(_public(key))
             public.flush()
@@ -98,11 +100,16 @@ def standard() -> str:
 
     Raises PipelineError when there is no such key.
     """
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     key = os.environ.get(VERIFYING_KEY)
-    if not key:
-        return "sums"
-    if not Path(key).is_file():
-        raise PipelineError(f"{VERIFYING_KEY}: {key}: no such file; expected a public key in PEM")
+    if key is None:
+        return NO_KEY
+    try:
+        load_pem_public_key(Path(key).read_bytes())
+    except (OSError, ValueError) as error:
+        said = f"{VERIFYING_KEY}: {key}: expected a public key in PEM: {error}"
+        raise PipelineError(f"{said}; name its file, or unset the variable to go without signatures") from error
     return sha256_of(Path(key))
 
 
@@ -133,10 +140,13 @@ def _listed(folder: Path) -> dict[str, str]:
 
 def _public(key: str) -> bytes:
     """The public half of a private key, in PEM, as `openssl ec -pubout` writes it."""
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
     with _explained(SIGNING_KEY, f"{SIGNING_KEY}: {key}: can't sign with it"):
         private = load_pem_private_key(Path(key).read_bytes(), None)
+        if not isinstance(private, EllipticCurvePrivateKey):
+            raise ValueError("expected an elliptic key")
     return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 

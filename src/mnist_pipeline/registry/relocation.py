@@ -20,6 +20,7 @@ COLUMNS = (  # table and column of every address of artifacts
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+BACKUP = ".backup"
 EXPERIMENTS = "SELECT artifact_location, creation_time FROM experiments WHERE"
 SAME = f"{EXPERIMENTS} ? OR (artifact_location, creation_time) IS (?, ?)"
 BELOW = "WHERE {1} = :old OR substr({1}, 1, length(:old) + 1) = :old || '/'"
@@ -42,7 +43,7 @@ def relocate(apply: bool) -> list[str]:
     # to look takes the right to write, too: SQLite first rolls back what a killed writer left half done
     with errors_in_one_line(), store.lock() if apply else nullcontext(), closing(sqlite3.connect(database)) as link:
         former = sorted({old for _, old, moved in _elsewhere(link, new) if moved})
-        backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")
+        backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}{BACKUP}")
         if apply and former:
             with closing(sqlite3.connect(backup)) as copy:
                 link.backup(copy)
@@ -75,9 +76,9 @@ def check(name: str) -> None:
     if moved:
         raise PipelineError(f"{database}: was moved here from {former}; run: mnist relocate --apply")
     away = os.path.exists(former) and not former.samefile(database.parent)  # noqa: PTH110
-    names = [database.name, *sorted(file.name for file in former.glob("*.db"))] if away else [paths.DATABASE.name]
-    for file in (former / name for name in names):
-        if not os.path.exists(file) or file.samefile(database):  # noqa: PTH110
+    candidates = sorted(former.glob("*")) if away else [former / paths.DATABASE.name]
+    for file in candidates:
+        if not os.path.isfile(file) or file.suffix == BACKUP or file.samefile(database):  # noqa: PTH113
             continue
         address = f"{file.as_uri()}?mode=ro&immutable=1"  # leaves no file beside it, and waits for nobody
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as link:  # not MLflow's

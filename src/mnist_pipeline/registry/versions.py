@@ -127,7 +127,7 @@ def _is_readable(version: Version, tag: str) -> bool:
             int(version.tags[tag])
         elif tag in ("test_accuracy", "validation_accuracy"):
             return 0 <= float(version.tags[tag]) <= 1
-    except (TypeError, ValueError, RecursionError):  # the last one of JSON in JSON in JSON…
+    except (TypeError, ValueError, OverflowError, RecursionError):  # times before the year 1; JSON in JSON in JSON…
         return False
     return True
 
@@ -156,7 +156,7 @@ def are_held(contents: Iterable[str]) -> bool:
         with existing():
             for content in contents:
                 found = mlflow.search_model_versions(filter_string=f"tags.content = '{content}'")
-                runs = [run for one in found if (run := run_of(one.run_id))]
+                runs = [run for one in found if one.run_id and (run := run_of(one.run_id))]
                 if not any(run.info.lifecycle_stage == "active" for run in runs):
                     return False
     except PipelineError as error:
