@@ -99,4 +99,4 @@ def test_what_takes_results_back_leaves_other_edits(project: Repository, monkeyp
     [(count, _, back)] = LINE.findall(provenance.uncommitted(Runtime(device="cpu", threads=1)))
     assert (count, back) == ("3", "git checkout HEAD -- dvc.lock metrics results/test/plain/predictions.csv")
     project.run(*back.split())
-    assert (project.status(), notes.read_text("utf-8")) == ('M "results/my notes.md"', "edited")
+    assert (project.status(), notes.read_text("utf-8")) == (' M "results/my notes.md"\n', "edited")

@@ -104,4 +104,5 @@ def _check(name: str, place: Repository, built: Repository, cached: bool) -> Non
     assert all(model in lineage for model in (*MODELS, "1 champion")), f"{name}: {lineage}"
     assert "version" in place.run("mnist", "pull", str(place.path.parent / "pulled")), name
     assert (place.path.parent / "pulled" / "README.md").exists(), name
+    shutil.rmtree(place.path.parent / "pulled")  # another repository may be around this one
     assert place.status() == "", name

@@ -40,6 +40,7 @@ def test_an_unknown_network_is_named(name: str) -> None:
         ("mlp_28", "hiden", 30),
         ("mlp_28", "hidden", "many"),
         ("mlp_28", "hidden", -1),
+        ("convnet", "width", 0),
         ("mlp_28", "name", "mlp_28"),
         ("cnn_separable", "dropout", 2.0),
     ],

@@ -8,7 +8,7 @@ from urllib.request import url2pathname
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from mnist_pipeline.core.errors import DISK, PipelineError
+from mnist_pipeline.core.errors import DISK, PipelineError, refusal
 from mnist_pipeline.core.files import sha256_of, whole
 from mnist_pipeline.core.params import Data, DataFile
 from mnist_pipeline.data import transfer
@@ -24,7 +24,8 @@ def download(data: Data, folder: Path) -> dict[str, str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PipelineError(f"{folder}: can't be made, but the data is to be put there: {error}") from None
+        said = refusal(error) or error
+        raise PipelineError(f"{folder}: can't be made, but the data is to be put there: {said}") from None
     served, unreachable = dict[str, str](), dict[str, str]()
     for _, file in data.files:
         served[file.file] = _from_first(data, file, folder, unreachable)

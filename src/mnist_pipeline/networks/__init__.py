@@ -5,6 +5,7 @@ convolution works in place: the same bits in a tenth less time. A new architectu
 under `models` in params.yaml. The files are imported by name, so that a stage depends on its own alone. Stands on core.
 """
 
+import warnings
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -34,10 +35,12 @@ def build(name: str, /, **options: int | float | bool | str) -> nn.Module:
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
     try:
         text(name)
-        network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Initializing zero-element tensors")
+            network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
         with torch.inference_mode():
             shape = tuple(network.eval()(torch.zeros(2, 1, 28, 28)).shape)
-    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, TypeError, ValueError, RuntimeError, UserWarning) as error:
         raise PipelineError(f"networks/{name}.py: network(**{options}) does not work: {error}") from error
     if shape != (2, 10):
         raise PipelineError(f"networks/{name}.py: for 2 images expected logits of shape (2, 10), found {shape}")
