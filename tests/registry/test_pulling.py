@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelCard
+from PIL import Image
 
 from mnist_pipeline.commits import lockfile
+from tests import synthetic
 from tests.repository import Repository, environment
 
 WITH_MLFLOW = """
@@ -61,6 +64,45 @@ def test_the_card_says_data_recipe_accuracy_confusion_limits_and_licence(built: 
     assert sum(map(sum, cells)) - sum(cells[digit][digit] for digit in range(10)) == figures["test_errors"]
     assert "## Known limits" in card
     assert "## Licence" in card
+
+
+def test_the_card_begins_with_what_hugging_face_reads(built: Path, pulled: Path) -> None:
+    figures = json.loads((built / "metrics/models/plain.json").read_text(encoding="utf-8"))
+    card = ModelCard.load(pulled / "README.md")
+    accuracy, loss = card.data.eval_results
+    assert (card.data.license, card.data.library_name, card.data.model_name) == ("unknown", "pytorch", "tiny-plain")
+    assert (accuracy.task_type, accuracy.dataset_type, accuracy.dataset_split) == (
+        "image-classification",
+        "tiny",
+        "test",
+    )
+    assert (accuracy.metric_type, accuracy.metric_value) == ("accuracy", figures["test_accuracy"])
+    assert (loss.metric_type, loss.metric_value) == ("loss", figures["test_loss"])
+    assert card.text.lstrip().startswith("# tiny version")
+
+
+def test_it_predicts_by_its_folder_alone(built: Path, pulled: Path, tmp_path: Path) -> None:
+    repository, picture = Repository(built), tmp_path / "0.png"
+    Image.fromarray(synthetic.digits(1, seed=5)[0][0]).save(picture)
+    here = repository.run("mnist", "predict", "--json", "--model", "plain", str(picture))
+    assert repository.run("mnist", "predict", "--json", "--from", str(pulled), str(picture)) == here
+
+
+@pytest.mark.parametrize("file", ["extra_files/model.json", "data/model.pt2", "SHA256SUMS"])
+def test_a_pulled_folder_that_was_changed_predicts_nothing(
+    file: str, built: Path, pulled: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "changed"
+    shutil.copytree(pulled, folder)
+    with (folder / file).open("ab") as stream:
+        stream.write(b"0  more\n")
+    said = Repository(built).run("mnist", "predict", "--from", str(folder), "0.png", code=1)
+    assert said.startswith(f"error: {folder}: {'more' if file == 'SHA256SUMS' else file} arrived with SHA-256 ")
+
+
+def test_another_folder_is_not_taken_for_a_pulled_one(built: Path) -> None:
+    said = Repository(built).run("mnist", "predict", "--from", "models/plain", "0.png", code=1)
+    assert said == "error: models/plain: expected a folder that `mnist pull` made, found no SHA256SUMS in it\n"
 
 
 def test_it_loads_with_mlflow_from_anywhere(pulled: Path, tmp_path: Path) -> None:

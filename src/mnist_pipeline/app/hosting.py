@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mnist_pipeline.app import api
 from mnist_pipeline.app.library import LateError, Library

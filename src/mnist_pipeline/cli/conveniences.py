@@ -22,15 +22,27 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Photos, scans or drawings of one digit each, or folders.")],
     as_json: Json = False,
     model: Annotated[str | None, typer.Option(help="A model's name; default: the best by validation.")] = None,
+    pulled: Annotated[Path | None, typer.Option("--from", help="Or a folder that mnist pull made.")] = None,
     show: Annotated[Path | None, typer.Option(help="A folder for pictures of what the network sees.")] = None,
 ) -> None:
-    """Recognise digits with the model that results/summary/best.json names. MLflow is not needed."""
+    """Recognise digits with the model that results/summary/best.json names, or a pulled one, which is checked first.
+
+    MLflow is not needed.
+    """
     from mnist_pipeline.core import paths
     from mnist_pipeline.pictures import recognition
     from mnist_pipeline.results import leaderboard
     from mnist_pipeline.training import predictor
 
-    classifier = predictor.load(paths.model(model or leaderboard.read_best()))
+    if pulled:
+        from mnist_pipeline.registry import integrity
+
+        if model:
+            raise PipelineError("--model and --from exclude each other: each names the model")
+        folder = integrity.checked(pulled)
+    else:
+        folder = paths.model(model or leaderboard.read_best())
+    classifier = predictor.load(folder)
     recognised, refused = recognition.recognise_all(classifier, images)
     for reason in refused:
         print(f"error: {reason}", file=sys.stderr)

@@ -70,6 +70,18 @@ def check(folder: Path, expected: str, what: str) -> None:
         _verify(folder, key, f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY})")
 
 
+def checked(folder: Path) -> Path:
+    """Where weights and model.json are in a folder that `mnist pull` made, once all its files are what its sums say.
+
+    Without the registry nothing says that the sums are those that were published: only a signature does, if
+    MNIST_VERIFYING_KEY names its key. Raises PipelineError as `check` does, and when it is another kind of folder.
+    """
+    if not (folder / SUMS).is_file():
+        raise PipelineError(f"{folder}: expected a folder that `mnist pull` made, found no {SUMS} in it")
+    check(folder, sha256_of(folder / SUMS), str(folder))
+    return folder / PLAIN
+
+
 def check_own(folder: Path, expected: str, what: str) -> None:
     """As `check`, for whoever published it: a signature has to be by MNIST_SIGNING_KEY, if there is one."""
     _check_sums(folder, expected, what, "somebody changed it in the store since it was uploaded")

@@ -1,23 +1,34 @@
-"""The card that people read beside a pulled model: data, recipe, accuracy, confusion, known limits, licence."""
+"""The card that people read beside a pulled model: data, recipe, accuracy, confusion, known limits, licence.
+
+It begins with what Hugging Face's Hub reads of a README.md: YAML between two lines of dashes, whose keys are those of
+https://huggingface.co/docs/hub/model-cards.
+"""
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from mlflow.artifacts import load_dict, load_text
 from mlflow.tracking import MlflowClient
+from ruamel.yaml import YAML
 
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.tables import ABSENT
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints
+from mnist_pipeline.training.manifest import Manifest
 
 LICENCES = {
     "mnist": "The weights are derived from MNIST: Yann LeCun and Corinna Cortes hold its copyright and make it "
     "available under CC BY-SA 3.0 (https://creativecommons.org/licenses/by-sa/3.0/). The code is under Apache-2.0."
 }
 UNKNOWN = "The weights are derived from the data named above: its licence holds for them. The code is Apache-2.0."
-TEMPLATE = """# {version}
+ON_THE_HUB = {"mnist": {"license": "cc-by-sa-3.0", "datasets": ["ylecun/mnist"]}}
+TEMPLATE = """---
+{metadata}---
+
+# {version}
 
 {description}
 
@@ -75,6 +86,7 @@ def write(version: Version, folder: Path) -> str:
         validation = figures.get("validation_accuracy")
         return TEMPLATE.format(
             **figures,
+            metadata=_metadata(version, manifest, figures),
             version=version,
             manifest=manifest,
             description=MlflowClient().get_model_version(version.name, str(version.number)).description,
@@ -87,3 +99,25 @@ def write(version: Version, folder: Path) -> str:
     except (KeyError, TypeError, ValueError) as error:
         said = f"{version}: its run has not what the model card needs ({type(error).__name__}: {error})"
         raise PipelineError(f"{said}; `mnist publish` its commit again into a store of your own") from error
+
+
+def _metadata(version: Version, manifest: Manifest, figures: dict[str, Any]) -> str:
+    known = ON_THE_HUB.get(version.name, {"license": "unknown"})
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"name": version.name, "type": known.get("datasets", [version.name])[0], "split": "test"},
+        "metrics": [
+            {"type": "accuracy", "value": figures["test_accuracy"]},
+            {"type": "loss", "value": figures["test_loss"]},
+        ],
+    }
+    content = known | {
+        "library_name": "pytorch",
+        "pipeline_tag": "image-classification",
+        "tags": ["safetensors", version.name],
+        "metrics": ["accuracy"],
+        "model-index": [{"name": f"{version.name}-{manifest.model}", "results": [result]}],
+    }
+    text = io.StringIO()
+    YAML().dump(content, text)
+    return text.getvalue()
