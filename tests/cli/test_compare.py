@@ -104,7 +104,7 @@ def test_json_has_the_figures_unrounded(before: Mnist) -> None:
     found = json.loads(before("before", "--json")[1])
     assert found["after"] == {"name": "working tree", "commit": None}
     (row,) = found["models"]
-    assert row["paired"] == {"gained": 1, "lost": 5, "p_value": pytest.approx(0.21875)}
+    assert row["paired"] == {"gained": 1, "lost": 5, "p_value": 0.21875, "p_corrected": 0.21875}
     assert row["points"] == pytest.approx(20)
     assert row["recipe"] == [{"key": "epochs", "before": 1, "after": 2}]
 
@@ -247,6 +247,6 @@ def test_an_experiment_of_dvc_is_compared_with_the_commit_it_came_from(built: Pa
     project.run("git", "checkout", "--quiet", "params.yaml")
     found = json.loads(project.run("mnist", "compare", "HEAD", "faster", "--json"))
     plain, weak = found["models"]
-    assert (plain["recipe"], plain["paired"]) == ([], {"gained": 0, "lost": 0, "p_value": 1.0})
+    assert (plain["recipe"], plain["paired"]) == ([], {"gained": 0, "lost": 0, "p_value": 1.0, "p_corrected": 1.0})
     assert weak["recipe"] == [{"key": "optimizer.learning_rate", "before": 0.0001, "after": 0.1}]
-    assert (weak["paired"], found["notes"]) == ({"gained": 0, "lost": 0, "p_value": 1.0}, [])
+    assert (weak["paired"], found["notes"]) == ({"gained": 0, "lost": 0, "p_value": 1.0, "p_corrected": 1.0}, [])

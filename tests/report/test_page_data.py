@@ -106,8 +106,8 @@ def test_two_revisions_are_compared() -> None:
     assert len(after["mistakes"]["plain"]) == len(before["mistakes"]["plain"]) + 3
     plain, weak = content["comparison"]["rows"]
     assert plain["points"] == pytest.approx(-3)
-    assert plain["paired"] == {"gained": 3, "lost": 0, "p_value": 0.25}
-    assert weak["paired"] == {"gained": 0, "lost": 0, "p_value": 1.0}
+    assert plain["paired"] == {"gained": 3, "lost": 0, "p_value": 0.25, "p_corrected": 0.5}
+    assert weak["paired"] == {"gained": 0, "lost": 0, "p_value": 1.0, "p_corrected": 1.0}
     assert {row["side"] for row in content["curves"]} == {BEFORE, AFTER}
 
 

@@ -31,17 +31,13 @@ def predict(
     """
     from mnist_pipeline.core import paths
     from mnist_pipeline.pictures import recognition
+    from mnist_pipeline.registry import integrity
     from mnist_pipeline.results import leaderboard
     from mnist_pipeline.training import predictor
 
-    if pulled:
-        from mnist_pipeline.registry import integrity
-
-        if model:
-            raise PipelineError("--model and --from exclude each other: each names the model")
-        folder = integrity.checked(pulled)
-    else:
-        folder = paths.model(model or leaderboard.read_best())
+    if model and pulled:
+        raise PipelineError("--model and --from exclude each other: each names the model")
+    folder = integrity.checked(pulled) if pulled else paths.model(model or leaderboard.read_best())
     classifier = predictor.load(folder)
     recognised, refused = recognition.recognise_all(classifier, images)
     for reason in refused:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.commits.lockfile import LOCK
 from mnist_pipeline.commits.revision import Revision
+from mnist_pipeline.compare import significance
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.tables import ABSENT, flat
@@ -32,7 +32,8 @@ class Change:
 @dataclass(frozen=True)
 class Row:
     """One model: its metrics in both revisions (None where it was not evaluated), what changed in its recipe, the
-    change of test accuracy (-100 to 100), and what `pair` found; without these two `refusal` says why."""
+    change of test accuracy (-100 to 100), and what `pair` found, with `p_corrected`, which `holm` makes of its p-value
+    among all models; without these two `refusal` says why."""
 
     model: str
     before: dict[str, Any] | None
@@ -66,6 +67,9 @@ def compare(before: Revision, after: Revision) -> Comparison:
     refusal = others if old and new and old != new else ""
     models = dict.fromkeys([*evaluated(after), *evaluated(before)])
     rows = [_row(model, before, after, refusal) for model in models]
+    paired = [row.paired for row in rows if row.paired]
+    for one, corrected in zip(paired, significance.holm([one["p_value"] for one in paired]), strict=True):
+        one["p_corrected"] = corrected
     shared = between(*(revision.params | {"models": None} for revision in (before, after)))
     unexplained = [row.model for row in rows if row.before and row.after and row.before != row.after and not row.recipe]
     notes = [unbuilt(before), unbuilt(after), "" if shared else of_files(before, after, unexplained)]
@@ -98,7 +102,8 @@ def _row(model: str, before: Revision, after: Revision, refusal: str) -> Row:
         return Row(model, old, new, [], f"only {before if new is None else after} has results")
     recipe = between(before.recipes[model], after.recipes[model])
     try:
-        paired = None if refusal else pair(_predictions(before, model, old), _predictions(after, model, new))
+        tables = None if refusal else (_predictions(before, model, old), _predictions(after, model, new))
+        paired = tables and significance.pair(*tables)
     except PipelineError as error:
         paired, refusal = None, str(error)
     points = None if refusal else 100 * float(new["test_accuracy"] - old["test_accuracy"])
@@ -121,24 +126,6 @@ def _predictions(revision: Revision, model: str, metrics: dict[str, Any]) -> pd.
         errors = f"its predictions have {wrong} errors, {paths.metrics(model)} says {metrics['test_errors']}"
         raise PipelineError(f"{revision}: {errors}: they are not of one evaluation")
     return found
-
-
-def pair(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
-    """Hold two tables of `index`, `label` and `predicted`, a row an image, against each other.
-
-    Returns how many images only the second has wrong (`gained`), how many only the first (`lost`), and the `p_value`
-    (0–1) of the exact McNemar test, two-sided: how often a fair coin, thrown for each of these images, splits them at
-    least as unevenly. Raises PipelineError unless both tables are for the same images with the same labels.
-    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
-    """
-    if not before[["index", "label"]].equals(after[["index", "label"]]):
-        images = f"the first are for {len(before)} images, the second for {len(after)}"
-        other = "their indices or labels differ: predictions for other data can't be paired"
-        raise PipelineError(f"predictions: {images}, and {other}")
-    old, new = ((table["predicted"] != table["label"]).to_numpy() for table in (before, after))
-    gained, lost = int((new & ~old).sum()), int((old & ~new).sum())
-    p_value = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    return {"gained": gained, "lost": lost, "p_value": p_value}
 
 
 def between(before: Any, after: Any) -> list[Change]:

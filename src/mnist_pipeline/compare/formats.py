@@ -8,7 +8,10 @@ from mnist_pipeline.core import tables
 
 WIDTH = 120
 CHANGES = 40  # columns of the terminal for what changed
-LEGEND = "gained, lost: images that only the second has wrong, only the first; p: exact McNemar test, two-sided"
+LEGEND = (
+    "gained, lost: images that only the second has wrong, only the first; p: exact McNemar test, two-sided, corrected "
+    "for the number of models (Holm)"
+)
 
 
 def table(comparison: Comparison, markdown: bool = False) -> str:
@@ -40,7 +43,7 @@ def _cells(row: Row, changed: str) -> dict[str, Any]:
         "points": None if row.points is None else f"{row.points:+.2f}",
         "gained": paired and paired["gained"],
         "lost": paired and paired["lost"],
-        "p": paired and f"{paired['p_value']:.2g}",
+        "p": paired and f"{paired['p_corrected']:.2g}",
         "changed in params.yaml": changed or " ",  # a column of words, also when all are empty
     }
 

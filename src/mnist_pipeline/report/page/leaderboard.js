@@ -26,10 +26,10 @@ function leaderboardOfTwo(before, after, { rows }) {
   return table(head, order.map((model) => {
     const { points, paired } = rows.find((row) => row.model === model);
     const [old, now] = [before, after].map((side) => side.metrics[model]);
-    const certain = paired && paired.p_value < 0.05 ? points < 0 ? "bad" : "good" : "";
+    const certain = paired && paired.p_corrected < 0.05 ? points < 0 ? "bad" : "good" : "";
     return [make("span", {}, mark(model), " ", make(best(model), {}, model)), accuracy(old), accuracy(now),
       [signed(points), certain], `${number(old?.test_errors)} → ${number(now?.test_errors)}`,
-      number(paired?.gained), number(paired?.lost), paired ? paired.p_value.toPrecision(2) : "–"];
+      number(paired?.gained), number(paired?.lost), paired ? paired.p_corrected.toPrecision(2) : "–"];
   }));
 }
 
@@ -39,9 +39,10 @@ function showLeaderboard() {
   const notes = [sides.some(({ best }) => best) ? "Bold: the best on the validation images." : null];
   if (two) {
     notes.push("Below an accuracy: its 95 % interval; points: how much it changed. Gained: images that only the second "
-      + "revision has wrong; lost: only the first. p: exact McNemar test, two-sided; below 0.05 the change is bold.");
+      + "revision has wrong; lost: only the first. p: exact McNemar test, two-sided, corrected for the number of "
+      + "models (Holm); below 0.05 the change is bold.");
     notes.push(...comparison.notes.map((note) => `${note}.`));
-  }
+  } else notes.push("Calibration: how far the answers' confidence is from their accuracy, 0 to 1; 0 is best.");
   $("leaderboard-notes").append(...notes.filter(Boolean).map((note) => make("p", { className: "quiet" }, note)));
   if (two) $("leaderboard-notes").append(...changed(comparison));
   else $("leaderboard-notes").append(...Object.values(sides[0].refusals).map((why) => make("p", {}, why)));

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mnist_pipeline.compare import comparison
+from mnist_pipeline.compare import significance
 from mnist_pipeline.core.errors import PipelineError
 
 
@@ -25,7 +25,7 @@ def predictions(wrong: set[int], images: int = 20) -> pd.DataFrame:
 def test_errors_gained_and_lost_with_the_exact_p_value(
     before: set[int], after: set[int], gained: int, lost: int, p_value: float
 ) -> None:
-    found = comparison.pair(predictions(before), predictions(after))
+    found = significance.pair(predictions(before), predictions(after))
     assert (found["gained"], found["lost"]) == (gained, lost)
     assert found["p_value"] == pytest.approx(p_value, abs=1e-12)
 
@@ -33,11 +33,24 @@ def test_errors_gained_and_lost_with_the_exact_p_value(
 def test_an_error_that_becomes_another_error_is_neither_gained_nor_lost() -> None:
     after = predictions({0})
     after.loc[0, "predicted"] = 5
-    assert comparison.pair(predictions({0}), after) == {"gained": 0, "lost": 0, "p_value": 1.0}
+    assert significance.pair(predictions({0}), after) == {"gained": 0, "lost": 0, "p_value": 1.0}
 
 
 def test_predictions_for_other_images_or_labels_are_refused() -> None:
     relabelled = predictions(set()).assign(label=4)
     for other in (relabelled, predictions(set(), images=19), predictions(set()).iloc[::-1]):
         with pytest.raises(PipelineError, match="can't be paired"):
-            comparison.pair(predictions(set()), other)
+            significance.pair(predictions(set()), other)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "corrected"),
+    [
+        ([], []),
+        ([0.03], [0.03]),
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # 0.04 after 0.03 × 2: not below what came before it
+        ([0.4, 0.6, 0.5], [1.0, 1.0, 1.0]),
+    ],
+)
+def test_p_values_are_corrected_for_their_number(p_values: list[float], corrected: list[float]) -> None:
+    assert significance.holm(p_values) == pytest.approx(corrected)
