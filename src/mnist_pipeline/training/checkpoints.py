@@ -1,7 +1,8 @@
 """Models on disk: weights and optimizer state as safetensors, everything else as JSON beside them. Nothing is pickled.
 
 weights.safetensors has the network's state, optimizer.safetensors the optimizer's tensors, named `<parameter>.<what>`,
-optimizer.json its groups and hyperparameters, model.json what the network is and what it was trained on.
+optimizer.json its groups and hyperparameters, model.json what the network is and what it was trained on. The pipeline
+never reads the optimizer's files again: they are for who trains a model further by hand, with `restore_optimizer`.
 """
 
 import shutil
