@@ -3,8 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import chdir, closing
@@ -25,7 +23,7 @@ from mnist_pipeline.core import params
 from mnist_pipeline.data import verification
 from tests import golden, synthetic
 from tests.faults.tracking import Server
-from tests.repository import Repository, create
+from tests.repository import Repository, create, quick_environment
 
 MODELS = {
     "plain": synthetic.recipe(epochs=2),
@@ -35,6 +33,12 @@ MODELS = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="tests/faults with the counts that results.md states")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The workers of pytest-xdist share one server of forks; it loads its libraries while they load theirs."""
+    if getattr(config.option, "numprocesses", None):
+        quick_environment()
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +146,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         code = (
             f"from mlflow.tracking import MlflowClient; MlflowClient('sqlite:///{folder}/mlflow.db').search_runs(['0'])"
         )
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        Repository(folder).run("python3", "-c", code)
 
     return once(tmp_path_factory, "store", make) / "mlflow.db"
 

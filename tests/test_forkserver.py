@@ -56,6 +56,19 @@ def test_a_fork_has_what_a_fresh_process_has(tmp_path: Path) -> None:
     assert found[0].stderr != found[1].stderr
 
 
+def test_code_on_the_command_line_is_run_by_a_fork_too(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").touch()
+    shown = "import helper, sys; print(helper.__file__, sys.argv, __name__, '__file__' in globals(), flush=True); "
+    ended = [
+        subprocess.run(
+            [program, "-c", shown + LOADED, "a", "é"], cwd=tmp_path, env=quick_environment(), capture_output=True
+        )
+        for program in ("python3", sys.executable)
+    ]
+    assert ended[0].stdout == ended[1].stdout
+    assert [one.returncode for one in ended] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [

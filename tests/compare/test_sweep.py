@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import Any
 
-from tests.repository import Repository, environment, outcomes
+from tests.repository import Repository, outcomes, quick_environment
 
 
 def sweep(repository: Repository, *options: str, code: int = 0) -> str:
@@ -77,7 +77,7 @@ def test_a_sweep_goes_on_after_ctrl_c(project: Repository) -> None:
     interrupted = subprocess.Popen(
         command,
         cwd=project.path,
-        env=environment(),
+        env=quick_environment(),
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in the background

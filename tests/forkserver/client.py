@@ -1,4 +1,4 @@
-"""`mnist`, `dvc` or `python3` as a fork of the server that listens beside this file; if it says so, the real program.
+"""A program as a fork of the server that listens beside this file; if it says so, the real program.
 
 Arguments, working directory, umask, environment and standard streams go to the server. From then on this process stands
 for the fork: it passes signals on, and ends as the fork ends. If it is killed, the server kills the fork.
@@ -16,7 +16,8 @@ def main(folder: str, name: str, *arguments: str) -> None:
     real = os.path.join(os.path.dirname(sys.executable), name)
     command = arguments if name.startswith("python") else (real, *arguments)
     status = b""
-    if command and os.path.isfile(command[0]) and not os.isatty(1):  # python3 with an option starts as ever
+    code = command[:1] == ("-c",) and len(command) > 1
+    if command and (code or os.path.isfile(command[0])) and not os.isatty(1):  # with another option it starts as ever
         status = forked(os.path.join(folder, "socket"), command)
     if not status:
         os.execv(real, [real, *arguments])

@@ -24,13 +24,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CLIENT, ROOT = Path(__file__).with_name("client.py"), Path(__file__).parents[2]
-PROGRAMS = ("mnist", "dvc", "python3", "python")
+PROGRAMS = ("mnist", "dvc", "mlflow", "python3", "python")
 LIBRARIES = """
-    alembic.command dvc.cli.parser dvc.data_cloud dvc.lock dvc.repo.index dvc.repo.reproduce dvc.utils.strictyaml
-    dvc_data.index dvc_render.vega git matplotlib.backends.backend_agg matplotlib.figure mlflow.pytorch
-    mlflow.store.model_registry.sqlalchemy_store mlflow.store.tracking.sqlalchemy_store networkx PIL.PngImagePlugin
-    ruamel.yaml safetensors.torch scmrepo.git tabulate torch._dynamo torch._export.non_strict_utils torch.export
-    typer.main
+    alembic.command alembic.config configobj dulwich.ignore dulwich.worktree dvc._debug dvc.cachemgr dvc.cli.parser
+    dvc.data_cloud dvc.lock dvc.repo.artifacts dvc.repo.datasets dvc.repo.graph dvc.repo.index dvc.repo.metrics
+    dvc.repo.params dvc.repo.plots dvc.repo.reproduce dvc.repo.stage dvc.repo.trie dvc.rwlock dvc.scm
+    dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.index dvc_render.vega filelock
+    fsspec.implementations.memory git graphlib matplotlib.backends.backend_agg matplotlib.figure mlflow.cli
+    mlflow.pyfunc.model mlflow.pytorch
+    mlflow.store.model_registry.sqlalchemy_store mlflow.store.model_registry.sqlalchemy_workspace_store
+    mlflow.store.tracking.sqlalchemy_store mlflow.store.tracking.sqlalchemy_workspace_store
+    mlflow.tracing.processor.base_mlflow networkx opentelemetry.sdk.metrics.export PIL.PngImagePlugin platformdirs
+    pyarrow.pandas_compat pydantic.dataclasses ruamel.yaml safetensors.torch scmrepo.git sqlalchemy.dialects.sqlite
+    tabulate torch._dynamo torch._export.non_strict_utils torch.export typer.main
 """  # what commands and stages were seen to import
 READ_AT_USE = (
     "DVC_",
@@ -66,15 +72,22 @@ class Request:
         os.umask(self.umask)
         os.environ.clear()
         os.environ.update(self.environment)
-        places = [str(Path(self.command[0]).parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        script, *arguments = self.command
+        path = Path(script).absolute()  # as Python has it, while argv is as given
+        if script == "-c":
+            content, *arguments = arguments
+        else:
+            content = path.read_bytes()
+        places = [str(path.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         sys.path[:0] = map(os.path.abspath, places)
-        sys.argv = list(self.command)
+        sys.argv = [script, *arguments]
         tempfile.tempdir = None  # to be found anew
         sys.modules["numpy"].random.seed()  # Python's own generator is seeded anew by the fork
         try:
             main = sys.modules["__main__"] = types.ModuleType("__main__")
-            main.__file__ = str(Path(self.command[0]).absolute())  # as Python has it, while argv is as given
-            exec(compile(Path(main.__file__).read_bytes(), main.__file__, "exec"), main.__dict__)  # noqa: S102
+            if script != "-c":
+                main.__file__ = str(path)
+            exec(compile(content, str(path), "exec"), main.__dict__)  # noqa: S102
         except SystemExit as ended:
             end(ended.code)
         end(None)
@@ -110,12 +123,13 @@ def load() -> None:
 
 
 def serve(folder: Path) -> Request:
-    """Fork for each client. Returns only in the fork that is to run what was asked for."""
+    """Fork for each client; who comes before all is loaded waits. Returns only in the fork that is to run."""
     fixed = _fixed(os.environ)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
         listener.listen()
         print(folder, flush=True)
+        load()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # where it is ignored, it is not passed on
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch
         while True:
@@ -165,5 +179,4 @@ def install() -> Path:
 
 
 if __name__ == "__main__":
-    load()
     serve(install()).run()

@@ -22,10 +22,11 @@ from mnist_pipeline.pipeline import dvc_program
 from mnist_pipeline.pipeline.repro import Pipeline
 from tests.pipeline.conftest import Project
 from tests.pipeline.test_dvc_locks import ALIVE, dead, write
-from tests.repository import Repository, environment, outcomes
+from tests.repository import Repository, environment, outcomes, quick_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep")  # of a package of DVC's
 RUN = "from mnist_pipeline.pipeline import repro; repro.repro(1, {}, lambda _: True)"
+SWEEP = ("mnist", "sweep", "--seeds", "1", "--models", "weak")
 HOLD = """
 import sys, time
 from dvc.repo import Repo
@@ -49,12 +50,14 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def started(folder: Path, *command: str) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
+def started(
+    folder: Path, *command: str, variables: Callable[[], dict[str, str]] = environment
+) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
     """A command beside the test, and what it has printed so far; killed if the test ends before it."""
     log = folder / f"said-{time.monotonic_ns()}"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=folder, env=variables(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         yield process, lambda: log.read_text("utf-8")
@@ -128,7 +131,7 @@ def test_two_runs_of_one_pipeline_come_one_after_the_other(shell: Project, tmp_p
 
 
 def test_a_second_sweep_waits_for_the_first(project: Repository) -> None:
-    with started(project.path, "mnist", "sweep", "--seeds", "1", "--models", "weak") as (sweep, said):
+    with started(project.path, *SWEEP, variables=quick_environment) as (sweep, said):
         with locks.locked(project.path / ".sweep/lock"):
             wait_for(lambda: "waiting for" in said(), "the sweep waits")
             assert f"waiting for .sweep/lock, held by process {os.getpid()}: " in said()
@@ -143,7 +146,7 @@ def test_a_sweep_drops_what_a_killed_dvc_left(project: Repository) -> None:
     noted.parent.mkdir()
     write(noted, {"write": {str(project.path / "data/idx"): ALIVE}})
     os.utime(noted, (0, 0))
-    with started(project.path, "mnist", "sweep", "--seeds", "1", "--models", "weak") as (sweep, said):
+    with started(project.path, *SWEEP, variables=quick_environment) as (sweep, said):
         assert sweep.wait(120) == 0, said()
         assert outcomes(said())["train-1@weak"] == "restored"
 

@@ -4,7 +4,6 @@ First what is chosen of given versions, then the alias in a real store, moved by
 """
 
 import json
-import sys
 from dataclasses import replace
 
 import pytest
@@ -150,7 +149,7 @@ for second, rest in moves.items():
 def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> None:
     """An accuracy above one, none at all, or no parameters win nothing; and nobody is stopped."""
     project.run("mnist", "publish")
-    project.run(sys.executable, "-W", "ignore", "-c", ODD)
+    project.run("python3", "-c", ODD)
     named = [
         "'99%'",
         "'inf'",

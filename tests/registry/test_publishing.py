@@ -1,7 +1,6 @@
 """Publishing: one run and one version for each model and content, whatever happens in between."""
 
 import shutil
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -155,7 +154,7 @@ client.create_logged_model(run.info.experiment_id, "plain", **half)
 def test_of_two_versions_with_the_same_content_the_lower_stays(project: Repository) -> None:
     """And no run or model of this content that no version came of: somebody was killed, or a request was repeated."""
     project.run("mnist", "publish")
-    project.run(sys.executable, "-W", "ignore", "-c", DOUBLED)
+    project.run("python3", "-c", DOUBLED)
     assert project.published() == WHOLE | {"unfinished": 2, "versions": 3}
     assert _logged(project) == 3
     project.run("mnist", "publish")
@@ -185,12 +184,12 @@ LOAD = "import mlflow, sys; print(type(mlflow.pyfunc.load_model(sys.argv[1])))"
 def test_models_of_users_stay(project: Repository, alone: str) -> None:
     """Models that they logged, into our run too, and a copy of a version, also when it is all that is left of it."""
     project.run("mnist", "publish")
-    project.run(sys.executable, "-W", "ignore", "-c", THEIRS, alone)
+    project.run("python3", "-c", THEIRS, alone)
     before = project.query("SELECT model_id, lifecycle_stage FROM logged_models"), project.published()
     project.run("mnist", "publish")
     assert (project.query("SELECT model_id, lifecycle_stage FROM logged_models"), project.published()) == before
     place = {"MLFLOW_TRACKING_URI": "sqlite:///.mlflow/mlflow.db"}
-    assert "PyFuncModel" in project.run("python3", "-W", "ignore", "-c", LOAD, "models:/tiny/3", code=0, **place)
+    assert "PyFuncModel" in project.run("python3", "-c", LOAD, "models:/tiny/3", code=0, **place)
 
 
 def test_a_deleted_experiment_is_named_and_what_restores_it_is_said(project: Repository) -> None:
@@ -224,7 +223,7 @@ client.set_registered_model_alias("tiny", "ours", "1")
 def test_a_run_that_was_removed_is_there_again(project: Repository, for_good: bool, version: int) -> None:
     project.repro()
     project.run("mnist", "promote", "1", "--reason", "by hand")
-    project.run(sys.executable, "-W", "ignore", "-c", REMOVED)
+    project.run("python3", "-c", REMOVED)
     if for_good:
         store = f"sqlite:///{project.path}/.mlflow/mlflow.db"
         project.run("mlflow", "gc", "--backend-store-uri", store, "--tracking-uri", store)

@@ -1,13 +1,11 @@
 """Where the store is, what is shown of its address, and that a published model is the one that was trained."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.repository import Repository, environment
+from tests.repository import Repository
 
 LOAD = """
 import sys, numpy, mlflow
@@ -26,9 +24,7 @@ print("same probabilities")
 
 def test_the_champion_loads_without_pickle_and_takes_any_number_of_images(built: Path) -> None:
     changes = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PYTHONPATH": "src"}
-    command = [sys.executable, "-W", "ignore", "-c", LOAD]
-    done = subprocess.run(command, cwd=built, env=environment(**changes), capture_output=True, text=True, check=False)
-    assert "same probabilities" in done.stdout, done.stderr
+    assert "same probabilities" in Repository(built).run("python3", "-c", LOAD, code=0, **changes)
 
 
 def test_a_run_holds_params_history_artifacts_and_the_data_set(built: Path) -> None:

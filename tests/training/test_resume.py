@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from mnist_pipeline.training import checkpoints, loop, resume
 from mnist_pipeline.training.loop import Training
 from mnist_pipeline.training.manifest import Manifest
 from tests import synthetic
-from tests.repository import ROOT, environment
+from tests.repository import ROOT, environment, quick_environment
 
 CPU = torch.device("cpu")
 OUTPUTS = ("models", "results")
@@ -163,8 +162,7 @@ def test_other_code_has_another_key(tmp_path: Path) -> None:
         with (folder / f"src/mnist_pipeline/networks/{network}.py").open("a") as stream:
             stream.write("# changed\n")
     same, used, unused = (
-        subprocess.run([sys.executable, "-c", script, copy], capture_output=True, text=True, check=True).stdout
-        for copy in copies
+        subprocess.check_output(["python3", "-c", script, copy], env=quick_environment(), text=True) for copy in copies
     )
     assert same == unused != used
 
@@ -190,7 +188,7 @@ def test_a_process_killed_at_random_moments_leaves_what_an_undisturbed_one_does(
     spec = synthetic.recipe(network="cnn_avgpool", batch=16, epochs=last)
     content = synthetic.params(synthetic.data_params(published, [str(published)]), models={"small": spec})
     YAML(typ="safe").dump(content, workspace / "params.yaml")
-    assert train().wait() == 0
+    assert train(quick_environment()).wait() == 0
     undisturbed = outputs(workspace)
     assert not list(workspace.glob(".resume/*"))
     moments, epochs = random.Random(0), []  # noqa: S311
@@ -210,10 +208,12 @@ def test_a_process_killed_at_random_moments_leaves_what_an_undisturbed_one_does(
     assert not list(workspace.glob(".resume/*"))
 
 
-def train() -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "stages" / "train.py"), "small"]
+def train(variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    command = ["python3", str(ROOT / "stages" / "train.py"), "small"]
     null = subprocess.DEVNULL
-    return subprocess.Popen(command, env=environment(), stdout=null, stderr=null, preexec_fn=_listen_to_ctrl_c)
+    return subprocess.Popen(
+        command, env=variables or environment(), stdout=null, stderr=null, preexec_fn=_listen_to_ctrl_c
+    )
 
 
 def _listen_to_ctrl_c() -> None:
