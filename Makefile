@@ -32,7 +32,7 @@ bench-%: setup
 	@dvc repro --quiet verify && python -m benchmarks $*
 
 test: setup ## the tests
-	@python -m pytest -n 2 --dist worksteal
+	@python -m pytest -n 3 --dist worksteal # three for two cores: many wait, for a disk, a lock, a process
 
 test-browser: setup ## the page, in headless Chromium (Debian's, installed when it is missing)
 	@command -v chromium >/dev/null || $(INSTALL) chromium fonts-dejavu-core
