@@ -119,17 +119,19 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def built(server: str, published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(server: str, published: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """A repository in which `mnist repro` ran from nothing and everything was committed; built once for all workers.
 
     By the real programs: the only place, beside tests of other surroundings, where every stage starts as it does for a
-    user. In copies of it they are forks.
+    user. In copies of it they are forks, and in this one where only tests with a marker run.
     """
+    real = pytestconfig.option.markexpr.startswith("not ")
+    other = {"LC_ALL": "C"} if real else {}  # a fork has the locale of its server
 
     def make(folder: Path) -> None:
         data = synthetic.data_params(published, [f"{server}/broken", server, str(published)])
         repository = create(folder, synthetic.params(data, models=MODELS))
-        output = Repository(folder, real=True).run("mnist", "repro", LC_ALL="C")
+        output = Repository(folder, real).run("mnist", "repro", code=0, **other)
         repository.commit("Results")
         (folder / ".git" / "info" / "exclude").write_text("output.txt\n", encoding="utf-8")
         (folder / "output.txt").write_text(output, encoding="utf-8")
@@ -162,3 +164,18 @@ def project(built: Path, empty_store: Path, tmp_path: Path) -> Repository:
     with closing(sqlite3.connect(store / "mlflow.db")) as database, database:
         database.execute("UPDATE experiments SET artifact_location = ?", (f"{(store / 'artifacts').as_uri()}/0",))
     return Repository(copy)
+
+
+@pytest.fixture
+def filled(project: Repository, built: Path) -> Repository:
+    """The same with a store that holds what was published when it was built, at addresses of its own."""
+    from mnist_pipeline.registry import relocation  # and MLflow, which takes time
+
+    ours, theirs = (folder / ".mlflow" for folder in (project.path, built))
+    shutil.copy(theirs / "mlflow.db", ours)
+    shutil.copytree(theirs / "artifacts", ours / "artifacts")
+    places = {"old": (theirs / "artifacts").as_uri(), "new": (ours / "artifacts").as_uri()}
+    with closing(sqlite3.connect(ours / "mlflow.db")) as database, database:
+        for column in relocation.COLUMNS:
+            database.execute(relocation.MOVE.format(*column), places)
+    return project

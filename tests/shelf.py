@@ -29,7 +29,8 @@ class Registry:
         self.folder, self.fetched = folder, list[int]()
         self.network = networks.source("mlp_28").read_bytes()
         for version in (1, 2, 3):
-            synthetic.train(folder / str(version), epochs=version)
+            if not (folder / str(version)).exists():
+                synthetic.train(folder / str(version), epochs=version)
 
     def fetch(self, version: Version, folder: Path) -> None:
         self.fetched.append(version.number)

@@ -72,7 +72,8 @@ def test_only_the_champion_has_to_be_there(broken: int, tmp_path: Path, capsys: 
 
 @contextmanager
 def _page(host: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The page as a program of its own, over small models."""
+    """The page as a program of its own, over small models, which are trained here: there it takes longer."""
+    Registry(folder / "registry")
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, host, str(folder)],
         env=environment(PYTHONPATH=f"{ROOT / 'src'}:{ROOT}"),

@@ -90,13 +90,12 @@ def test_a_store_is_opened_and_counted(built: Path) -> None:
     assert "versions of tiny: 2" in " ".join(output.split())
 
 
-def test_a_store_that_was_moved_is_noticed_and_so_is_a_copy(project: Repository, tmp_path: Path) -> None:
-    project.run("mnist", "publish")
-    copied = Repository(Path(shutil.copytree(project.path, tmp_path / "copied", symlinks=True)))
+def test_a_store_that_was_moved_is_noticed_and_so_is_a_copy(filled: Repository, tmp_path: Path) -> None:
+    copied = Repository(Path(shutil.copytree(filled.path, tmp_path / "copied", symlinks=True)))
     output = " ".join(copied.run("mnist", "doctor", code=1).split())
     assert "is a copy of" in output
     assert "relocate" not in output
-    moved = Repository(Path(shutil.move(project.path, tmp_path / "moved")))
+    moved = Repository(Path(shutil.move(filled.path, tmp_path / "moved")))
     output = moved.run("mnist", "doctor", code=1)
     assert "mend  mlflow store: was moved: " in output
     assert "→ mnist relocate --apply" in output

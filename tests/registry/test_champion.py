@@ -81,26 +81,25 @@ def test_history_is_in_the_order_of_time() -> None:
     ]
 
 
-def test_promote_publish_and_rollback_in_a_real_store(project: Repository) -> None:
-    project.run("mnist", "publish")
-    assert "worse on the validation images than tiny version 1" in _promote(project, "2", code=1)
-    assert "no version 7 is registered; there are: 1, 2" in _promote(project, "7", code=1)
-    assert "version 2 (weak) is champion" in _promote(project, "2", "--force")
-    project.run("mnist", "publish")
-    assert project.champion() == "weak", "the better model existed when it was decided"
+def test_promote_publish_and_rollback_in_a_real_store(filled: Repository) -> None:
+    assert "worse on the validation images than tiny version 1" in _promote(filled, "2", code=1)
+    assert "no version 7 is registered; there are: 1, 2" in _promote(filled, "7", code=1)
+    assert "version 2 (weak) is champion" in _promote(filled, "2", "--force")
+    filled.run("mnist", "publish")
+    assert filled.champion() == "weak", "the better model existed when it was decided"
 
-    _improve(project, "plain")
-    assert "version 3 is now tiny@champion" in project.run("mnist", "publish")
-    assert "version 2 (weak) is champion again" in project.run("mnist", "rollback", "--reason", "it was too good")
-    project.run("mnist", "publish")
-    assert project.champion() == "weak"
-    lines = project.run("mnist", "history").splitlines()[1:]
+    _improve(filled, "plain")
+    assert "version 3 is now tiny@champion" in filled.run("mnist", "publish")
+    assert "version 2 (weak) is champion again" in filled.run("mnist", "rollback", "--reason", "it was too good")
+    filled.run("mnist", "publish")
+    assert filled.champion() == "weak"
+    lines = filled.run("mnist", "history").splitlines()[1:]
     moves = [("1", "publish"), ("2", "promote"), ("3", "publish"), ("2", "rollback")]
     assert [(line.split()[2], line.split()[5]) for line in lines] == moves
     assert lines[1].endswith("for a test")
     assert lines[3].endswith("it was too good")
-    assert "version 1 (plain) is champion again" in project.run("mnist", "rollback", "--reason", "and further")
-    assert "no champion before" in project.run("mnist", "rollback", "--reason", "too far", code=1)
+    assert "version 1 (plain) is champion again" in filled.run("mnist", "rollback", "--reason", "and further")
+    assert "no champion before" in filled.run("mnist", "rollback", "--reason", "too far", code=1)
 
 
 MOVES_IT = """
@@ -109,19 +108,18 @@ BEGIN UPDATE registered_model_aliases SET version = 2; END
 """
 
 
-def test_publish_gives_up_on_an_alias_that_somebody_keeps_moving(project: Repository) -> None:
-    project.run("mnist", "publish")
-    project.query("UPDATE registered_model_aliases SET version = 2")
-    project.query(MOVES_IT)
-    output = project.run("mnist", "publish", code=1)
+def test_publish_gives_up_on_an_alias_that_somebody_keeps_moving(filled: Repository) -> None:
+    filled.query("UPDATE registered_model_aliases SET version = 2")
+    filled.query(MOVES_IT)
+    output = filled.run("mnist", "publish", code=1)
     assert output.splitlines()[-1] == (
         "error: tiny@champion: given to tiny version 1 (plain) 10 times, and each time somebody moved it away, "
         "the last time a program other than `mnist` to tiny version 2 (weak); end that, then run `mnist publish` again"
     )
-    project.query("DROP TRIGGER moves_it")
-    project.run("mnist", "publish")
-    assert project.champion() == "plain"
-    assert len(project.run("mnist", "history").splitlines()) == 2, "one move is noted once"
+    filled.query("DROP TRIGGER moves_it")
+    filled.run("mnist", "publish")
+    assert filled.champion() == "plain"
+    assert len(filled.run("mnist", "history").splitlines()) == 2, "one move is noted once"
 
 
 ODD = """
@@ -146,10 +144,9 @@ for second, rest in moves.items():
 """
 
 
-def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> None:
+def test_odd_tags_are_passed_over_and_named_in_one_note(filled: Repository) -> None:
     """An accuracy above one, none at all, or no parameters win nothing; and nobody is stopped."""
-    project.run("mnist", "publish")
-    project.run("python3", "-c", ODD)
+    filled.run("python3", "-c", ODD)
     named = [
         "'99%'",
         "'inf'",
@@ -162,11 +159,11 @@ def test_odd_tags_are_passed_over_and_named_in_one_note(project: Repository) -> 
         *(f"champion.2026-01-01T00:00:0{n}" for n in range(4)),
     ]
     for command in ("publish", "history", "lineage HEAD", "promote 2 --reason x --force", "rollback --reason x"):
-        output = project.run("mnist", *command.split())
+        output = filled.run("mnist", *command.split())
         (note,) = [line for line in output.splitlines() if line.startswith("note: ")]
         assert [one for one in named if one not in note] == []
         assert note.count("tiny version") == 12
-    assert project.champion() == "plain"
+    assert filled.champion() == "plain"
 
 
 def test_moves_of_the_alias_are_in_one_zone() -> None:

@@ -151,17 +151,16 @@ client.create_logged_model(run.info.experiment_id, "plain", **half)
 """
 
 
-def test_of_two_versions_with_the_same_content_the_lower_stays(project: Repository) -> None:
+def test_of_two_versions_with_the_same_content_the_lower_stays(filled: Repository) -> None:
     """And no run or model of this content that no version came of: somebody was killed, or a request was repeated."""
-    project.run("mnist", "publish")
-    project.run("python3", "-c", DOUBLED)
-    assert project.published() == WHOLE | {"unfinished": 2, "versions": 3}
-    assert _logged(project) == 3
-    project.run("mnist", "publish")
-    assert project.published() == WHOLE
-    assert _logged(project) == 2
+    filled.run("python3", "-c", DOUBLED)
+    assert filled.published() == WHOLE | {"unfinished": 2, "versions": 3}
+    assert _logged(filled) == 3
+    filled.run("mnist", "publish")
+    assert filled.published() == WHOLE
+    assert _logged(filled) == 2
     live = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY version"
-    assert project.query(live) == [(1,), (2,)]
+    assert filled.query(live) == [(1,), (2,)]
 
 
 THEIRS = """
@@ -181,28 +180,26 @@ LOAD = "import mlflow, sys; print(type(mlflow.pyfunc.load_model(sys.argv[1])))"
 
 
 @pytest.mark.parametrize("alone", ["alone", "beside the first"])
-def test_models_of_users_stay(project: Repository, alone: str) -> None:
+def test_models_of_users_stay(filled: Repository, alone: str) -> None:
     """Models that they logged, into our run too, and a copy of a version, also when it is all that is left of it."""
-    project.run("mnist", "publish")
-    project.run("python3", "-c", THEIRS, alone)
-    before = project.query("SELECT model_id, lifecycle_stage FROM logged_models"), project.published()
-    project.run("mnist", "publish")
-    assert (project.query("SELECT model_id, lifecycle_stage FROM logged_models"), project.published()) == before
+    filled.run("python3", "-c", THEIRS, alone)
+    before = filled.query("SELECT model_id, lifecycle_stage FROM logged_models"), filled.published()
+    filled.run("mnist", "publish")
+    assert (filled.query("SELECT model_id, lifecycle_stage FROM logged_models"), filled.published()) == before
     place = {"MLFLOW_TRACKING_URI": "sqlite:///.mlflow/mlflow.db"}
-    assert "PyFuncModel" in project.run("python3", "-c", LOAD, "models:/tiny/3", code=0, **place)
+    assert "PyFuncModel" in filled.run("python3", "-c", LOAD, "models:/tiny/3", code=0, **place)
 
 
-def test_a_deleted_experiment_is_named_and_what_restores_it_is_said(project: Repository) -> None:
-    project.run("mnist", "publish")
-    project.run("python3", "-c", DELETED)
-    output = project.run("mnist", "publish", code=1)
-    store = f"sqlite:///{project.path}/.mlflow/mlflow.db"
+def test_a_deleted_experiment_is_named_and_what_restores_it_is_said(filled: Repository) -> None:
+    filled.run("python3", "-c", DELETED)
+    output = filled.run("mnist", "publish", code=1)
+    store = f"sqlite:///{filled.path}/.mlflow/mlflow.db"
     assert output.startswith(f"error: MLflow's store at {store}: experiment tiny was deleted; to restore it ")
     command = f"MLFLOW_TRACKING_URI='{store}' mlflow experiments restore --experiment-id 1"
     assert f"{command}; or name another store" in output
-    project.run("sh", "-c", command)
-    project.run("mnist", "publish")
-    assert project.published() == WHOLE
+    filled.run("sh", "-c", command)
+    filled.run("mnist", "publish")
+    assert filled.published() == WHOLE
 
 
 DELETED = """
@@ -236,19 +233,18 @@ def test_a_run_that_was_removed_is_there_again(project: Repository, for_good: bo
     assert f"tiny version {version} (plain)" in project.run("mnist", "pull", "pulled")
 
 
-def test_a_refused_publication_leaves_no_run(project: Repository) -> None:
-    project.run("mnist", "publish")
+def test_a_refused_publication_leaves_no_run(filled: Repository) -> None:
     for table in ("model_version_tags", "registered_model_aliases", "model_versions"):
-        project.query(f"DELETE FROM {table}")  # noqa: S608
-    project.query("UPDATE runs SET lifecycle_stage = 'deleted'")
-    project.query("CREATE TRIGGER no BEFORE INSERT ON model_versions BEGIN SELECT RAISE(ABORT, 'not today'); END")
-    output = project.run("mnist", "publish", code=1)
+        filled.query(f"DELETE FROM {table}")  # noqa: S608
+    filled.query("UPDATE runs SET lifecycle_stage = 'deleted'")
+    filled.query("CREATE TRIGGER no BEFORE INSERT ON model_versions BEGIN SELECT RAISE(ABORT, 'not today'); END")
+    output = filled.run("mnist", "publish", code=1)
     assert "Model Version creation error" in output.splitlines()[-1]
     assert "Traceback" not in output
-    assert project.query("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'") == [(0,)]
-    project.query("DROP TRIGGER no")
-    project.run("mnist", "publish")
-    assert project.published() == WHOLE
+    assert filled.query("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'") == [(0,)]
+    filled.query("DROP TRIGGER no")
+    filled.run("mnist", "publish")
+    assert filled.published() == WHOLE
 
 
 def test_two_clones_publish_into_one_fresh_database_at_once(project: Repository, tmp_path: Path) -> None:

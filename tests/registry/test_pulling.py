@@ -152,19 +152,17 @@ def test_a_folder_below_a_file_is_refused_in_one_line(built: Path, tmp_path: Pat
     assert file.read_text() == "mine"
 
 
-def test_weights_that_are_not_the_registered_ones_are_refused(project: Repository, tmp_path: Path) -> None:
-    project.run("mnist", "publish")
-    for weights in (project.path / ".mlflow").rglob("weights.safetensors"):
+def test_weights_that_are_not_the_registered_ones_are_refused(filled: Repository, tmp_path: Path) -> None:
+    for weights in (filled.path / ".mlflow").rglob("weights.safetensors"):
         weights.write_bytes(weights.read_bytes()[:-1] + b"!")
-    output = project.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    output = filled.run("mnist", "pull", str(tmp_path / "new"), code=1)
     assert "weights.safetensors arrived with SHA-256" in output
     assert not (tmp_path / "new").exists()
 
 
-def test_after_a_move_models_load_again(project: Repository, tmp_path: Path) -> None:
-    project.run("mnist", "publish")
-    assert "every address leads to where the artifacts are" in project.run("mnist", "relocate")
-    moved = Repository(Path(shutil.move(project.path, tmp_path / "elsewhere, with späces")))
+def test_after_a_move_models_load_again(filled: Repository, tmp_path: Path) -> None:
+    assert "every address leads to where the artifacts are" in filled.run("mnist", "relocate")
+    moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere, with späces")))
     assert "if its folder was moved: mnist relocate" in moved.run("mnist", "pull", "model", code=1)
     assert "nothing was changed" in moved.run("mnist", "relocate")
     assert "the store has no files of it" in moved.run("mnist", "pull", "model", code=1)

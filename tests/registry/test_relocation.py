@@ -33,12 +33,6 @@ assert list(map(str, opened)) == [str(relocation.store.database())], opened
 """
 
 
-@pytest.fixture
-def filled(project: Repository) -> Repository:
-    project.run("mnist", "publish")
-    return project
-
-
 def test_experiments_of_another_living_project_stay_where_they_are(filled: Repository, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     filled.run("python3", "-c", AWAY, str(theirs))
