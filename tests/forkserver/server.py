@@ -47,6 +47,7 @@ READ_AT_USE = (
     "PYTHONPATH",
     "TMPDIR",
     "COLUMNS",
+    "LINES",  # set for the workers of pytest-xdist, as COLUMNS
     "PWD",
     "OLDPWD",
     "SHLVL",
