@@ -86,6 +86,16 @@ def publish() -> None:
     print(f"published {len(settings.models)} models to {store.shown(store.address())}")
 
 
+@app.command()
+def schema() -> None:
+    """Write params.schema.json, by which editors complete, explain and check the keys of params.yaml."""
+    from mnist_pipeline.core import files, params
+
+    path = paths.project() / paths.SCHEMA
+    files.write_json(path, params.Params.model_json_schema())
+    print(path)
+
+
 def _check_params() -> "Params":
     """The settings, with every network there: a misspelt one would be found only when its turn to train comes."""
     from mnist_pipeline.core import params

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
@@ -13,6 +14,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]  # a 
 Count = Annotated[int, Field(gt=0, lt=2**32)]  # as many images as the format can count
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0, description="Size of a step; with a schedule, of the largest.")]
+Decay = Annotated[float, Field(ge=0, description="Share of each weight, times the learning rate, taken off at a step.")]
 Arithmetic = Literal["portable", "native", "exact"]
 
 
@@ -25,13 +28,15 @@ class Strict(BaseModel):
 class DataFile(Strict):
     """One published `.gz` file; what is left out is not checked but recorded."""
 
-    file: Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]+\.gz$", max_length=200)]
-    bytes: int | None = Field(None, gt=0)
-    sha256: Sha256 | None = None
-    idx_sha256: Sha256 | None = None
+    file: str = Field(pattern=r"^[^/\\\x00-\x1f]+\.gz$", max_length=200, description="Its name at every source.")
+    bytes: int | None = Field(None, gt=0, description="Its size.")
+    sha256: Sha256 | None = Field(None, description="SHA-256 of the file as it is served.")
+    idx_sha256: Sha256 | None = Field(None, description="SHA-256 of what it decompresses to.")
 
 
 class DataFiles(Strict):
+    """The four files of a data set: images and labels, to train on and to test with."""
+
     training_images: DataFile
     training_labels: DataFile
     test_images: DataFile
@@ -49,26 +54,31 @@ class DataFiles(Strict):
 class Data(Strict):
     """A data set in MNIST's format: its files, how many images they hold, and where to get them, best source first."""
 
-    name: Name
-    training: Count
-    test: Count
-    sources: list[Annotated[str, Field(pattern=r"^[^\x00-\x20][^\x00-\x1f]*$")]] = Field(min_length=1)
+    name: Name = Field(description="Also the name of the registered model.")
+    training: Count = Field(description="How many images the training files hold, those to validate with included.")
+    test: Count = Field(description="How many images the test files hold.")
+    sources: list[Annotated[str, Field(pattern=r"^[^\x00-\x20][^\x00-\x1f]*$")]] = Field(
+        min_length=1, description="https://, http:// or file:// addresses of a folder, or a path from params.yaml."
+    )
     files: DataFiles
 
 
 class Split(Strict):
     """Validation images drawn from the training files by a seed of their own; with none of them `report` refuses."""
 
-    seed: int = Field(ge=0)
-    validation: int = Field(ge=0)
+    seed: int = Field(ge=0, description="Which images validate.")
+    validation: int = Field(ge=0, description="How many images validate; the others train.")
 
 
 class Runtime(Strict):
     """Arithmetic, device and threads; all three decide the bits of a result, unless the arithmetic is exact."""
 
-    arithmetic: Arithmetic = "portable"
-    device: Literal["cpu", "cuda", "mps"]
-    threads: int = Field(ge=1, le=1024)
+    arithmetic: Arithmetic = Field(
+        "portable",
+        description="portable: the bits of all x86-64 with AVX2; native: this machine's; exact: any machine's.",
+    )
+    device: Literal["cpu", "cuda", "mps"] = Field(description="One that is not there is an error.")
+    threads: int = Field(ge=1, le=1024, description="Threads of one stage; `mnist repro` runs several stages at once.")
 
     @model_validator(mode="after")
     def _check_arithmetic(self) -> Self:
@@ -88,25 +98,29 @@ class Runtime(Strict):
 class Scaling(Strict):
     """Pixels from 0–255 become (pixel / 255 - mean) / std."""
 
-    mean: float
-    std: float = Field(gt=0)
+    mean: float = Field(description="Mean of the training pixels / 255; metrics/data.json has both.")
+    std: float = Field(gt=0, description="Their standard deviation.")
 
 
 class AdamW(Strict):
     """Adam with decoupled weight decay; with none, which is the default, it is Adam itself."""
 
-    name: Literal["adamw"]
-    learning_rate: float = Field(gt=0)
-    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
-    weight_decay: float = Field(0.0, ge=0)
+    name: Literal["adamw"] = Field(description="The optimizer.")
+    learning_rate: Rate
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        [0.9, 0.999], min_length=2, max_length=2, description="Decay of the running means of gradient and its square."
+    )
+    weight_decay: Decay = 0.0
 
 
 class SGD(Strict):
-    name: Literal["sgd"]
-    learning_rate: float = Field(gt=0)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    nesterov: bool = False
-    weight_decay: float = Field(0.0, ge=0)
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = Field(description="The optimizer.")
+    learning_rate: Rate
+    momentum: float = Field(0.0, ge=0, lt=1, description="Share of the last step that the next one repeats.")
+    nesterov: bool = Field(False, description="Nesterov's momentum.")
+    weight_decay: Decay = 0.0
 
     @model_validator(mode="after")
     def _check_nesterov(self) -> Self:
@@ -116,51 +130,53 @@ class SGD(Strict):
 
 
 class Constant(Strict):
-    name: Literal["constant"]
+    """The learning rate as it is."""
+
+    name: Literal["constant"] = Field(description="The schedule.")
 
 
 class OneCycle(Strict):
     """Factor on the learning rate: linear from `start` to 1 over the share `warmup` of all batches, then to `end`."""
 
-    name: Literal["one_cycle"]
-    warmup: Fraction = 0.3
-    start: Fraction = 0.1
-    end: Fraction = 0.0
+    name: Literal["one_cycle"] = Field(description="The schedule.")
+    warmup: Fraction = Field(0.3, description="Share of all batches.")
+    start: Fraction = Field(0.1, description="Factor before the first batch.")
+    end: Fraction = Field(0.0, description="Factor after the last batch.")
 
 
 class Affine(Strict):
     """Limits of a random affine map: degrees, share of the width, share of the size, degrees."""
 
-    rotation: float = Field(0.0, ge=0, le=180)
-    translation: Fraction = 0.0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    rotation: float = Field(0.0, ge=0, le=180, description="Degrees, to either side.")
+    translation: Fraction = Field(0.0, description="Share of the width, in each direction.")
+    scale: float = Field(0.0, ge=0, lt=1, description="Share of the size, larger or smaller.")
+    shear: float = Field(0.0, ge=0, lt=90, description="Degrees, to either side.")
 
 
 class Recipe(Strict):
     """One entry under `models`: a network and how it is trained; 1.5 epochs end halfway through the second."""
 
-    network: Name
-    options: dict[str, int | float | bool | str] = {}
+    network: Name = Field(description="A file of src/mnist_pipeline/networks, without .py.")
+    options: dict[str, int | float | bool | str] = Field({}, description="Arguments of the network's function.")
     scaling: Scaling
-    augmentation: Affine | None = None
-    optimizer: Annotated[AdamW | SGD, Field(discriminator="name")]
-    schedule: Annotated[Constant | OneCycle, Field(discriminator="name")]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    batch: int = Field(gt=0)
-    epochs: float = Field(gt=0, le=1e6)
-    log_every: int = Field(gt=0)
-    study: None = None  # obsolete, always null; kept so that digests equal those of older commits
+    augmentation: Affine | None = Field(None, description="Random affine maps of the training images.")
+    optimizer: AdamW | SGD = Field(discriminator="name", description="adamw or sgd, by its name.")
+    schedule: Constant | OneCycle = Field(discriminator="name", description="constant or one_cycle, by its name.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of each target spread over all classes.")
+    batch: int = Field(gt=0, description="Images in a batch.")
+    epochs: float = Field(gt=0, le=1e6, description="How often all training images are seen.")
+    log_every: int = Field(gt=0, description="A point of the loss curve for every so many batches.")
+    study: SkipJsonSchema[None] = None  # obsolete, always null; kept so that digests equal those of older commits
 
 
 class Params(Strict):
     """The whole of params.yaml."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="Initialisation, order of batches, augmentation.")
     split: Split
     runtime: Runtime
     data: Data
-    models: dict[Name, Recipe] = Field(min_length=1)
+    models: dict[Name, Recipe] = Field(min_length=1, description="A recipe for each model, under a name of your own.")
 
     def recipe(self, model: str) -> Recipe:
         """The recipe of one model. Raises PipelineError for a name that is not under `models`."""

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+SCHEMA = Path("params.schema.json")
 RAW = Path("data/raw")
 IDX = Path("data/idx")
 TRAINING_IMAGES = IDX / "training-images.idx3-ubyte"
