@@ -8,6 +8,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
 PORT ?= 5000
 INSTALL := ./.ci/install
+PIP = $(if $(shell command -v uv 2>/dev/null),uv pip install --python .venv/bin/python,.venv/bin/python -m pip install --disable-pip-version-check)
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
@@ -68,12 +69,17 @@ test-faults-small: setup ## the same with smaller counts
 	@command -v strace >/dev/null || $(INSTALL) strace
 	@python -m pytest -m faults
 
-check: setup ## style, types, and that dvc.lock is current
+check: setup ## style, types, params.yaml's schema, the workflow for GitHub, and that dvc.lock is current
 	@ruff check .
 	@ruff format --check .
 	@mypy
+	@check-jsonschema --quiet --schemafile params.schema.json $(wildcard params.yaml studies/*/params.yaml)
+	@check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@zizmor --quiet --offline --no-progress .github/workflows
+	@command -v actionlint >/dev/null || $(PIP) --quiet --no-deps --require-hashes -r .ci/actionlint.txt
+	@actionlint
 	@# not publish: it depends on folders that are only whole after a run; a run in CI holds its entry against dvc.lock
-	@plan=$$(dvc repro --dry --allow-missing report studies/published/dvc.yaml studies/exact/dvc.yaml) || { echo "$$plan"; exit 1; }; \
+	@plan=$$(dvc repro --dry --allow-missing report $(wildcard studies/*/dvc.yaml)) || { echo "$$plan"; exit 1; }; \
 	if echo "$$plan" | grep "Running stage"; then echo "dvc.lock is not current; run make repro and commit it"; exit 1; fi
 
 verify-lock: setup ## hold the results of a fresh run against the committed ones
@@ -82,14 +88,14 @@ verify-lock: setup ## hold the results of a fresh run against the committed ones
 report: setup ## results as one folder that opens from disk: report/ (FROM=v1: beside the files as they are; TO=v2: two revisions)
 	@mnist report $(FROM) $(TO)
 
-setup: $(READY) $(PLOTS) ## .venv with every package of requirements.lock, checked by hash
+setup: $(READY) $(PLOTS) ## .venv with every package of requirements.lock, checked by hash; by uv where that is installed
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || \
 	{ echo "error: Python 3.11, 3.12, 3.13 or 3.14 is needed; found: $$($(PYTHON) --version 2>&1). Name yours with: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
-	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) --quiet --require-hashes -r requirements.lock
+	$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 $(PLOTS): $(READY) # a page for `dvc plots` that loads nothing from a network; its time says that this was done

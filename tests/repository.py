@@ -28,7 +28,7 @@ PARTS = (
     ".dvc/plots",
     ".dvcignore",
     ".gitignore",
-    "data/archive/mnist/README.md",
+    *(str(path.relative_to(ROOT)) for path in ROOT.glob("data/archive/*/README.md")),
 )
 STUDY = (
     "studies/measure.py",

@@ -10,11 +10,11 @@ from ruamel.yaml import YAML
 
 from mnist_pipeline.arithmetic.packages import DECIDING
 from mnist_pipeline.core.params import DataFiles, Params, Strict
+from tests import golden
 from tests.repository import ROOT, Repository
 
 PACKAGE = "src/mnist_pipeline"
-FOLDERS = (".", "studies/published", "studies/exact")
-PIPELINES = {folder: YAML(typ="safe").load(ROOT / folder / "dvc.yaml")["stages"] for folder in FOLDERS}
+PIPELINES = {folder: YAML(typ="safe").load(ROOT / folder / "dvc.yaml")["stages"] for folder in golden.PIPELINES}
 STAGES = PIPELINES["."]
 HELPERS = {
     f"{PACKAGE}/arithmetic/portable.py",

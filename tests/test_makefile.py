@@ -17,9 +17,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["make", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+def _make(folder: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    command, variables = ["make", *arguments], environment(**changes)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
 def test_an_unsupported_python_is_refused_in_one_line(folder: Path) -> None:
@@ -42,6 +42,16 @@ def test_a_second_call_installs_nothing_until_the_lock_changes(folder: Path) -> 
     later = (folder / ".venv" / ".ready").stat().st_mtime + 10
     os.utime(folder / "requirements.lock", (later, later))
     assert "pip install" in _make(folder, "--dry-run", "setup").stdout
+
+
+def test_uv_installs_the_same_lock_where_it_is_on_the_path(folder: Path) -> None:
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "uv").write_text("#!/bin/sh\n", encoding="utf-8")
+    (programs / "uv").chmod(0o755)
+    planned = _make(folder, "--dry-run", "setup", PATH=f"{programs}{os.pathsep}{os.environ['PATH']}").stdout
+    assert "\nuv pip install --python .venv/bin/python --quiet --require-hashes -r requirements.lock\n" in planned
+    assert "-m pip" not in planned
 
 
 def test_every_target_of_the_vocabulary_is_explained(folder: Path) -> None:

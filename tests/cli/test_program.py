@@ -175,6 +175,7 @@ def test_help_lists_every_command(mnist: Mnist) -> None:
         "leaderboard",
         "predict",
         "data",
+        "schema",
         "publish",
         "pull",
         "lineage",

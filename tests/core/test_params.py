@@ -198,5 +198,5 @@ def test_the_shipped_recipes_build_their_networks() -> None:
 def test_the_shipped_files_are_those_in_the_archive() -> None:
     data = params.load(ROOT / "params.yaml").data
     for _, file in data.files:
-        content = (ROOT / "data/archive/mnist" / file.file).read_bytes()
+        content = (ROOT / "data/archive" / data.name / file.file).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file.bytes, file.sha256)

@@ -8,6 +8,7 @@ import pytest
 
 from mnist_pipeline.cli import program
 from mnist_pipeline.core import files, paths
+from tests import golden
 from tests.repository import ROOT
 
 HEAD = "# yaml-language-server: $schema="
@@ -40,7 +41,7 @@ def _description(value: Any, schema: Any) -> str:
     return str(value.get("description") or (schema["$defs"][name]["description"] if name else ""))
 
 
-@pytest.mark.parametrize("folder", [".", "studies/published", "studies/exact"])
+@pytest.mark.parametrize("folder", golden.PIPELINES)
 def test_the_first_line_leads_an_editor_to_it(folder: str) -> None:
     first = (ROOT / folder / "params.yaml").read_text(encoding="utf-8").partition("\n")[0]
     assert first == f"{HEAD}{os.path.relpath(SCHEMA, ROOT / folder)}"

@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 from torchvision.datasets import mnist
 
+from mnist_pipeline.core import params
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.data import idx
 from tests import synthetic
+from tests.repository import ROOT
 
-ARCHIVE = Path(__file__).parents[2] / "data/archive/mnist"
+DATA = params.load(ROOT / "params.yaml").data
+TEST = DATA.files.test_images.file, DATA.files.test_labels.file
 
 
-@pytest.mark.parametrize(
-    ("name", "shape"), [("t10k-images-idx3-ubyte.gz", (10000, 28, 28)), ("t10k-labels-idx1-ubyte.gz", (10000,))]
-)
+@pytest.mark.parametrize(("name", "shape"), zip(TEST, [(DATA.test, 28, 28), (DATA.test,)], strict=True))
 def test_the_published_files_read_as_torchvision_reads_them(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     path = tmp_path / "values"
-    idx.unpack(ARCHIVE / name, path, shape)
-    assert path.read_bytes() == gzip.decompress((ARCHIVE / name).read_bytes())
+    archive = ROOT / "data" / "archive" / DATA.name
+    idx.unpack(archive / name, path, shape)
+    assert path.read_bytes() == gzip.decompress((archive / name).read_bytes())
     values = idx.read(path)
     assert isinstance(values, np.memmap)
     assert values.shape == shape
