@@ -9,7 +9,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 def _last(instruction: str) -> str:
-    return re.findall(rf"^{instruction} (.*)", DOCKERFILE, flags=re.MULTILINE)[-1]
+    return str(re.findall(rf"^{instruction} (.*)", DOCKERFILE, flags=re.MULTILINE)[-1])
 
 
 def test_the_image_is_the_locks_and_its_user_has_no_rights() -> None:

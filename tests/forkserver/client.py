@@ -16,8 +16,8 @@ def main(folder: str, name: str, *arguments: str) -> None:
     real = os.path.join(os.path.dirname(sys.executable), name)
     command = arguments if name.startswith("python") else (real, *arguments)
     status = b""
-    code = command[:1] == ("-c",) and len(command) > 1
-    if command and (code or os.path.isfile(command[0])) and not os.isatty(1):  # with another option it starts as ever
+    inline = command[:1] == ("-c",) and len(command) > 1
+    if command and (inline or os.path.isfile(command[0])) and not os.isatty(1):  # with another option it starts as ever
         status = forked(os.path.join(folder, "socket"), command)
     if not status:
         os.execv(real, [real, *arguments])

@@ -29,9 +29,9 @@ class DataFile(Strict):
     """One published `.gz` file; what is left out is not checked but recorded."""
 
     file: str = Field(pattern=r"^[^/\\\x00-\x1f]+\.gz$", max_length=200, description="Its name at every source.")
-    bytes: int | None = Field(None, gt=0, description="Its size.")
-    sha256: Sha256 | None = Field(None, description="SHA-256 of the file as it is served.")
-    idx_sha256: Sha256 | None = Field(None, description="SHA-256 of what it decompresses to.")
+    bytes: int | None = Field(default=None, gt=0, description="Its size.")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the file as it is served.")
+    idx_sha256: Sha256 | None = Field(default=None, description="SHA-256 of what it decompresses to.")
 
 
 class DataFiles(Strict):
@@ -74,7 +74,7 @@ class Runtime(Strict):
     """Arithmetic, device and threads; all three decide the bits of a result, unless the arithmetic is exact."""
 
     arithmetic: Arithmetic = Field(
-        "portable",
+        default="portable",
         description="portable: the bits of all x86-64 with AVX2; native: this machine's; exact: any machine's.",
     )
     device: Literal["cpu", "cuda", "mps"] = Field(description="One that is not there is an error.")
@@ -108,7 +108,10 @@ class AdamW(Strict):
     name: Literal["adamw"] = Field(description="The optimizer.")
     learning_rate: Rate
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
-        [0.9, 0.999], min_length=2, max_length=2, description="Decay of the running means of gradient and its square."
+        default=[0.9, 0.999],
+        min_length=2,
+        max_length=2,
+        description="Decay of the running means of gradient and its square.",
     )
     weight_decay: Decay = 0.0
 
@@ -118,8 +121,8 @@ class SGD(Strict):
 
     name: Literal["sgd"] = Field(description="The optimizer.")
     learning_rate: Rate
-    momentum: float = Field(0.0, ge=0, lt=1, description="Share of the last step that the next one repeats.")
-    nesterov: bool = Field(False, description="Nesterov's momentum.")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="Share of the last step that the next one repeats.")
+    nesterov: bool = Field(default=False, description="Nesterov's momentum.")
     weight_decay: Decay = 0.0
 
     @model_validator(mode="after")
@@ -139,30 +142,30 @@ class OneCycle(Strict):
     """Factor on the learning rate: linear from `start` to 1 over the share `warmup` of all batches, then to `end`."""
 
     name: Literal["one_cycle"] = Field(description="The schedule.")
-    warmup: Fraction = Field(0.3, description="Share of all batches.")
-    start: Fraction = Field(0.1, description="Factor before the first batch.")
-    end: Fraction = Field(0.0, description="Factor after the last batch.")
+    warmup: Fraction = Field(default=0.3, description="Share of all batches.")
+    start: Fraction = Field(default=0.1, description="Factor before the first batch.")
+    end: Fraction = Field(default=0.0, description="Factor after the last batch.")
 
 
 class Affine(Strict):
     """Limits of a random affine map: degrees, share of the width, share of the size, degrees."""
 
-    rotation: float = Field(0.0, ge=0, le=180, description="Degrees, to either side.")
-    translation: Fraction = Field(0.0, description="Share of the width, in each direction.")
-    scale: float = Field(0.0, ge=0, lt=1, description="Share of the size, larger or smaller.")
-    shear: float = Field(0.0, ge=0, lt=90, description="Degrees, to either side.")
+    rotation: float = Field(default=0.0, ge=0, le=180, description="Degrees, to either side.")
+    translation: Fraction = Field(default=0.0, description="Share of the width, in each direction.")
+    scale: float = Field(default=0.0, ge=0, lt=1, description="Share of the size, larger or smaller.")
+    shear: float = Field(default=0.0, ge=0, lt=90, description="Degrees, to either side.")
 
 
 class Recipe(Strict):
     """One entry under `models`: a network and how it is trained; 1.5 epochs end halfway through the second."""
 
     network: Name = Field(description="A file of src/mnist_pipeline/networks, without .py.")
-    options: dict[str, int | float | bool | str] = Field({}, description="Arguments of the network's function.")
+    options: dict[str, int | float | bool | str] = Field(default={}, description="Arguments of the network's function.")
     scaling: Scaling
-    augmentation: Affine | None = Field(None, description="Random affine maps of the training images.")
+    augmentation: Affine | None = Field(default=None, description="Random affine maps of the training images.")
     optimizer: AdamW | SGD = Field(discriminator="name", description="adamw or sgd, by its name.")
     schedule: Constant | OneCycle = Field(discriminator="name", description="constant or one_cycle, by its name.")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of each target spread over all classes.")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Share of each target spread over all classes.")
     batch: int = Field(gt=0, description="Images in a batch.")
     epochs: float = Field(gt=0, le=1e6, description="How often all training images are seen.")
     log_every: int = Field(gt=0, description="A point of the loss curve for every so many batches.")
