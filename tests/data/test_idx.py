@@ -14,10 +14,10 @@ from tests import synthetic
 from tests.repository import ROOT
 
 DATA = params.load(ROOT / "params.yaml").data
-TEST = DATA.files.test_images.file, DATA.files.test_labels.file
+TEST, SHAPES = (DATA.files.test_images.file, DATA.files.test_labels.file), ((DATA.test, 28, 28), (DATA.test,))
 
 
-@pytest.mark.parametrize(("name", "shape"), zip(TEST, [(DATA.test, 28, 28), (DATA.test,)], strict=True))
+@pytest.mark.parametrize(("name", "shape"), list(zip(TEST, SHAPES, strict=True)))
 def test_the_published_files_read_as_torchvision_reads_them(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     path = tmp_path / "values"
     archive = ROOT / "data" / "archive" / DATA.name

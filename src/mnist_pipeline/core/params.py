@@ -108,10 +108,7 @@ class AdamW(Strict):
     name: Literal["adamw"] = Field(description="The optimizer.")
     learning_rate: Rate
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
-        default=[0.9, 0.999],
-        min_length=2,
-        max_length=2,
-        description="Decay of the running means of gradient and its square.",
+        default=[0.9, 0.999], min_length=2, max_length=2, description="Decay of the means of gradient and square."
     )
     weight_decay: Decay = 0.0
 
