@@ -65,4 +65,5 @@ def test_the_list_is_what_the_cases_and_the_shipped_recipes_use(
         for model in settings.models:
             started = loop.start(settings.recipe(model), settings.seed, device)
             found |= operators.used(started, _images(settings.recipe(model).batch))
-    assert found == PROVEN
+    assert found <= PROVEN
+    assert found == PROVEN or golden.PIPELINES != golden.FOLDERS, "only a template's recipes may use fewer"
