@@ -18,5 +18,6 @@ with bootstrap.stage() as (model,):
     scaling = manifest.recipe.scaling
     on_test = evaluation.predict(network, test, test.all(), scaling)
     on_validation = evaluation.predict(network, training, validation, scaling) if len(validation) else None
+    names, images = manifest.classes, test.pixels.numpy()
     files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, manifest.parameters))
-    predictions.write(model, on_test, test.pixels.numpy(), history.read(paths.history(model)), paths.test(model))
+    predictions.write(model, on_test, images, history.read(paths.history(model)), paths.test(model), names)

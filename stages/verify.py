@@ -18,4 +18,4 @@ with bootstrap.stage():
         grid = plots.image_grid(sets[split].pixels.numpy()[: 10 * rows], 10, title)
         plots.save(grid, paths.DATA_PICTURES / f"{split}-{rows}x10.png")
     labels = {split: part["labels"] for split, part in summary["splits"].items()}
-    plots.save(plots.label_histogram(labels), paths.DATA_PICTURES / "labels.png")
+    plots.save(plots.label_histogram(labels, settings.data.classes), paths.DATA_PICTURES / "labels.png")

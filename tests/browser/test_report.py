@@ -209,13 +209,13 @@ def test_mistakes_are_filtered(alone: Path, repository: Repository, visit: Opene
     chosen = weak[(weak["label"] == label) & (weak["predicted"] == predicted)]
     page.get_by_label("Model", exact=True).select_option("weak")
     expect(page.locator("#count")).to_contain_text(f"{len(weak)} mistakes on {len(weak)} images")
-    page.get_by_label("True digit").select_option(str(label))
+    page.get_by_label("True class").select_option(str(label))
     page.get_by_label("Predicted").select_option(str(predicted))
     tiles = page.locator("#gallery li")
     expect(tiles).to_have_count(len(chosen))
     assert tiles.locator("button").first.get_attribute("title") == f"Test image {chosen['index'].min()}, weak"
     tiles.first.click()
-    expect(page.get_by_role("dialog")).to_contain_text(f"Test image {chosen['index'].min()}: a {label}")
+    expect(page.get_by_role("dialog")).to_contain_text(f"Test image {chosen['index'].min()}: {label}")
     page.keyboard.press("Escape")
     page.locator("#filters").get_by_role("button", name="All").click()
     expect(page.locator("#count")).to_contain_text(f"{mistakes} mistakes")

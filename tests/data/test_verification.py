@@ -13,7 +13,7 @@ import torch
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import Data, Params
-from mnist_pipeline.data import idx, verification
+from mnist_pipeline.data import dataset, idx, verification
 from tests import synthetic
 
 Change = Callable[[bytes], bytes]
@@ -98,8 +98,33 @@ def test_a_bad_file_is_refused(role: str, change: Change, message: str, bare: Da
 def test_the_first_label_that_is_no_digit_is_named(role: str, bare: Data, raw: Path) -> None:
     path = raw / synthetic.FILES[role]
     path.write_bytes(repacked(lambda content: content[:12] + b"\x09\x0a\xff" + content[15:])(path.read_bytes()))
-    with pytest.raises(PipelineError, match=f"^{path}: label 5: expected 0–9, found 10$"):
+    with pytest.raises(PipelineError, match=f"^{path}: label 5: expected 0–9, found 10; params.yaml has 10 names "):
         verification.verify(bare, raw)
+
+
+def test_a_label_that_is_too_high_is_named_with_the_highest_and_what_to_do(bare: Data, raw: Path) -> None:
+    path = raw / synthetic.FILES["training_labels"]
+    found = "label 22: expected 0–8, found 9; params.yaml has 9 names under data.classes, the first for label 0"
+    with pytest.raises(PipelineError, match=f"^{path}: {found}: name every class, or correct the file$"):
+        verification.verify(bare.model_copy(update={"classes": list("abcdefghi")}), raw)
+    assert not paths.IDX.exists()
+
+
+def test_names_of_former_classes_do_not_stay(bare: Data, raw: Path) -> None:
+    verification.verify(bare.model_copy(update={"classes": list("abcdefghij")}), raw)
+    assert dataset.classes() == list("abcdefghij")
+    verification.verify(bare, raw)
+    assert dataset.classes() == list("0123456789")
+    assert sorted(paths.IDX.iterdir()) == sorted(paths.IDX_FILES)
+
+
+def test_transposed_images_are_turned_in_pieces(bare: Data, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idx, "CHUNK", 3 * idx.SIZE**2)  # the last piece has one image
+    verification.verify(bare.model_copy(update={"transposed": True}), raw)
+    images, labels = synthetic.digits(400, seed=400)
+    found = dataset.training_set()
+    assert np.array_equal(found.pixels.numpy(), images.transpose(0, 2, 1))
+    assert np.array_equal(found.labels.numpy(), labels)
 
 
 def test_a_missing_file_says_what_brings_it(bare: Data, raw: Path) -> None:

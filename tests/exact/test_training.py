@@ -130,3 +130,10 @@ def test_weights_that_leave_all_bounds_are_refused_with_advice() -> None:
     next(training.network.parameters()).data.fill_(math.nan)
     with pytest.raises(PipelineError, match=r"lower optimizer.learning_rate"):
         loop.step(training, images, labels)
+
+
+def test_as_many_outputs_as_classes_have_an_exact_form() -> None:
+    images, labels = synthetic.dataset(64).batch(torch.arange(64))
+    training = loop.start(synthetic.checked_recipe(), 1, CPU, "exact", outputs=26)
+    losses = [loop.step(training, images, labels)[0] for _ in range(3)]
+    assert losses[2] < losses[0]

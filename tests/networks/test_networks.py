@@ -26,6 +26,7 @@ def test_published_networks_have_the_parameters_counted_by_hand(name: str, param
 def test_every_network_gives_ten_logits_an_image(name: str) -> None:
     network = networks.build(name).eval()
     assert network(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+    assert networks.build(name, 47).eval()(torch.zeros(3, 1, 28, 28)).shape == (3, 47)
 
 
 @pytest.mark.parametrize("name", ["resnet", "../params", "a.b", ""])
@@ -42,6 +43,7 @@ def test_an_unknown_network_is_named(name: str) -> None:
         ("mlp_28", "hidden", -1),
         ("convnet", "width", 0),
         ("mlp_28", "name", "mlp_28"),
+        ("mlp_28", "outputs", 10),
         ("cnn_separable", "dropout", 2.0),
     ],
 )
@@ -54,8 +56,12 @@ def test_an_option_that_a_network_does_not_take_is_named(name: str, option: str,
     ("code", "complaint"),
     [
         ("", "has no attribute 'network'"),
-        ("from torch import nn\ndef network(): return nn.Linear(28, 10)", "expected logits of shape .2, 10., found"),
-        ("from torch import nn\ndef network(): return nn.Linear(9, 10)", "does not work"),
+        (
+            "from torch import nn\ndef network(outputs): return nn.Linear(28, 10)",
+            "expected logits of shape .2, 10., found",
+        ),
+        ("from torch import nn\ndef network(outputs): return nn.Linear(9, 10)", "does not work"),
+        ("def network(): return None", "unexpected keyword argument 'outputs'"),
     ],
 )
 def test_a_faulty_new_network_is_explained(

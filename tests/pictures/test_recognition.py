@@ -34,7 +34,7 @@ def test_a_folder_is_recognised_picture_by_picture_in_order(classifier: Classifi
     recognised, refused = recognition.recognise_all(classifier, [folder])
     assert refused == []
     assert [one.name for one in recognised] == [str(folder / f"{number:02}.PNG") for number in range(20)]
-    assert [one.digit for one in recognised] == synthetic.digits(20, seed=5)[1].tolist()
+    assert [one.label for one in recognised] == synthetic.digits(20, seed=5)[1].tolist()
     for one in recognised:
         assert sum(one.probabilities) == pytest.approx(1, abs=1e-5)
 
@@ -56,7 +56,7 @@ def test_the_table_has_a_row_a_picture(classifier: Classifier, folder: Path) -> 
     (one,), _ = recognition.recognise_all(classifier, [folder / "03.PNG"])
     head, row = recognition.table([one]).splitlines()
     assert head.split() == ["image", "digit", *"0123456789"]
-    assert row.split()[:2] == [str(folder / "03.PNG"), str(one.digit)]
+    assert row.split()[:2] == [str(folder / "03.PNG"), str(one.label)]
     assert len(head) == len(row)
 
 

@@ -62,6 +62,7 @@ class Routes:
             {
                 "version": one.number,
                 "model": one.model,
+                "classes": one.classes,
                 "champion": one.is_champion,
                 "test_accuracy": one.test_accuracy,
                 "unavailable": self._library.unavailable.get(one.number),
@@ -163,7 +164,8 @@ async def _receive(stream: AsyncIterator[bytes], content: bytearray, most: int) 
 
 
 def _answer(classifier: Classifier, readers: Readers, content: bytes) -> dict[str, Any]:
-    """The likeliest digit, ten probabilities, and the 28×28 picture that the network saw: 0 background to 255 ink."""
+    """The place of the likeliest among `classes`, their probabilities, and the 28×28 pixels that the network saw."""
     pixels = readers.read(content)
     found = recognition.probabilities(classifier, pixels)
-    return {"digit": found.index(max(found)), "probabilities": found, "seen": pixels.round().astype(int).tolist()}
+    seen = pixels.round().astype(int).tolist()
+    return {"digit": found.index(max(found)), "probabilities": found, "classes": classifier.classes, "seen": seen}

@@ -43,7 +43,7 @@ def predict(
     for reason in refused:
         print(f"error: {reason}", file=sys.stderr)
     if as_json:
-        rows = [{"image": one.name, "digit": one.digit, "probabilities": one.probabilities} for one in recognised]
+        rows = [recognition.as_json(one) for one in recognised]
         print(json.dumps(rows, indent=2))
     elif recognised:
         print(recognition.table(recognised))

@@ -14,6 +14,7 @@ from mnist_pipeline.commits import git, lockfile
 from mnist_pipeline.commits.lockfile import LOCK, Lock
 from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.pipeline import dvc_program
 
 WORKING_TREE = "working tree"
@@ -84,9 +85,16 @@ class Revision:
         return self.json(paths.metrics(model))
 
     def predictions(self, model: str) -> pd.DataFrame:
-        """A row a test image: `index`, `label` and `predicted`."""
+        """A row a test image: `index`, and as places in `classes` its `label` and the one `predicted`."""
         path, columns = paths.test(model) / "predictions.csv", ["index", "label", "predicted"]
-        return self._read(path, lambda content: pd.read_csv(io.BytesIO(content), usecols=columns))
+        place = dict.fromkeys(columns[1:], self.classes.index)
+        return self._read(path, lambda content: pd.read_csv(io.BytesIO(content), usecols=columns, converters=place))
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """What the labels of its data are called; the ten digits where it does not say so."""
+        data = self.json(paths.DATA_METRICS) if self.has(paths.DATA_METRICS) else {}
+        return list(data.get("classes", DIGITS))
 
     def history(self, model: str) -> pd.DataFrame:
         """A row for each step that `train` noted of a model; what a row does not have is NaN."""

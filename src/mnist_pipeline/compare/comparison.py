@@ -85,12 +85,13 @@ def evaluated(revision: Revision) -> list[str]:
 
 
 def test_files(revision: Revision) -> dict[str, str]:
-    """SHA-256 of the decompressed test files, which is what says that images are the same; empty where none is told."""
+    """SHA-256 of the test files in data/idx, which is what says that images are the same; empty where none is told."""
     if not revision.has(paths.DATA_METRICS):
         return {}
     try:
         files = revision.json(paths.DATA_METRICS).get("files", {})
-        return {name: file["idx_sha256"] for name, file in files.items() if name.startswith("test_")}
+        tests = {name: file for name, file in files.items() if name.startswith("test_")}
+        return {name: file.get("upright_sha256", file["idx_sha256"]) for name, file in tests.items()}
     except (KeyError, TypeError, AttributeError):
         expected = "expected `idx_sha256` for each of `files`, found no such key"
         raise PipelineError(f"{revision}: {paths.DATA_METRICS}: {expected}; `make repro` makes it anew") from None

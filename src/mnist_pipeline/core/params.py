@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from mnist_pipeline.core import paths, yaml_reader
@@ -17,6 +17,17 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0, description="Size of a step; with a schedule, of the largest.")]
 Decay = Annotated[float, Field(ge=0, description="Share of each weight, times the learning rate, taken off at a step.")]
 Arithmetic = Literal["portable", "native", "exact"]
+DIGITS = list("0123456789")
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"a name of its own for each class, not {twice[0]} {names.count(twice[0])} times")
+    return names
+
+
+ClassName = Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f-\xa0|$]+( [^\x00-\x20\x7f-\xa0|$]+)*$", max_length=20)]
+Classes = Annotated[list[ClassName], Field(min_length=2, max_length=62), AfterValidator(_each_once)]
 
 
 class Strict(BaseModel):
@@ -55,6 +66,10 @@ class Data(Strict):
     """A data set in MNIST's format: its files, how many images they hold, and where to get them, best source first."""
 
     name: Name = Field(description="Also the name of the registered model.")
+    classes: Classes = Field(
+        default=DIGITS, description="What the labels 0, 1, … are called; by default the ten digits."
+    )
+    transposed: bool = Field(default=False, description="Whether rows and columns are exchanged, as EMNIST has them.")
     training: Count = Field(description="How many images the training files hold, those to validate with included.")
     test: Count = Field(description="How many images the test files hold.")
     sources: list[Annotated[str, Field(pattern=r"^[^\x00-\x20][^\x00-\x1f]*$")]] = Field(

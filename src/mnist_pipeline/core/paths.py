@@ -11,6 +11,7 @@ TRAINING_IMAGES = IDX / "training-images.idx3-ubyte"
 TRAINING_LABELS = IDX / "training-labels.idx1-ubyte"
 TEST_IMAGES = IDX / "test-images.idx3-ubyte"
 TEST_LABELS = IDX / "test-labels.idx1-ubyte"
+CLASSES = IDX / "classes.json"  # there only where they are not the ten digits
 IDX_FILES = (TRAINING_IMAGES, TRAINING_LABELS, TEST_IMAGES, TEST_LABELS)
 DATA_METRICS = Path("metrics/data.json")
 DATA_PICTURES = Path("results/data")

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Scaling, Split
+from mnist_pipeline.core.files import read_json
+from mnist_pipeline.core.params import DIGITS, Scaling, Split
 from mnist_pipeline.data import idx
 
 Images: TypeAlias = "tuple[Dataset, Tensor]"  # a data set, and the index vector of those images that are meant
@@ -22,7 +23,7 @@ Images: TypeAlias = "tuple[Dataset, Tensor]"  # a data set, and the index vector
 
 @dataclass(frozen=True)
 class Dataset:
-    """`pixels`: uint8 (n, 28, 28), 0 background to 255 ink; `labels`: uint8 (n,), 0–9."""
+    """`pixels`: uint8 (n, 28, 28), 0 background to 255 ink; `labels`: uint8 (n,), places in `classes()`."""
 
     pixels: Tensor
     labels: Tensor
@@ -45,6 +46,11 @@ def training_set() -> Dataset:
 def test_set() -> Dataset:
     """The test files in `data/idx`."""
     return load(paths.TEST_IMAGES, paths.TEST_LABELS)
+
+
+def classes() -> list[str]:
+    """What the labels 0, 1, … in `data/idx` are called."""
+    return list(read_json(paths.CLASSES)) if paths.CLASSES.exists() else DIGITS
 
 
 def load(images: Path, labels: Path) -> Dataset:

@@ -18,7 +18,6 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import whole
 
 SIZE = 28
-CLASSES = 10
 UNSIGNED_BYTES = 0x0800  # of the magic number; the number of dimensions is added to it
 LONGEST_HEADER = 16
 CHUNK = 1 << 20
@@ -80,6 +79,15 @@ def read(path: Path) -> Bytes:
     if found != expected:
         raise PipelineError(f"{path}: length: expected {expected}, found {found}")
     return np.memmap(path, np.uint8, "r", 4 + 4 * len(shape), shape)
+
+
+def transpose(path: Path) -> None:
+    """Exchange rows and columns of every image in a decompressed file, in pieces."""
+    images = read(path)
+    with whole(path) as part, part.open("wb") as sink, path.open("rb") as source:
+        sink.write(source.read(LONGEST_HEADER))
+        for first in range(0, len(images), CHUNK // SIZE**2):
+            sink.write(images[first : first + CHUNK // SIZE**2].transpose(0, 2, 1).tobytes())
 
 
 def explain(path: Path) -> str:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.files import sha256_of
-from mnist_pipeline.core.params import Data, DataFile, Split
+from mnist_pipeline.core.files import sha256_of, write_json
+from mnist_pipeline.core.params import DIGITS, Data, DataFile, Split
 from mnist_pipeline.data import dataset, idx
 
 
@@ -23,6 +23,14 @@ def verify(data: Data, raw: Path) -> dict[str, dict[str, Any]]:
             count = data.training if role.startswith("training") else data.test
             shape = (count, idx.SIZE, idx.SIZE) if role.endswith("images") else (count,)
             checked[role] = _check(raw / file.file, file, target, shape)
+            if role.endswith("labels"):
+                _check_labels(raw / file.file, idx.read(target), data.classes)
+            elif data.transposed:  # turned here and once, so that all that reads data/idx sees them upright
+                idx.transpose(target)
+                checked[role]["upright_sha256"] = sha256_of(target)
+        paths.CLASSES.unlink(missing_ok=True)
+        if data.classes != DIGITS:
+            write_json(paths.CLASSES, data.classes)
     except PipelineError:
         shutil.rmtree(paths.IDX, ignore_errors=True)
         raise
@@ -36,11 +44,16 @@ def _check(packed: Path, file: DataFile, target: Path, shape: tuple[int, ...]) -
     _compare(packed, "digest", file.sha256, sha256)
     idx_sha256 = idx.unpack(packed, target, shape)
     _compare(packed, "digest of the decompressed file", file.idx_sha256, idx_sha256)
-    values = idx.read(target)
-    if len(shape) == 1 and values.max() >= idx.CLASSES:
-        index = int(np.argmax(values >= idx.CLASSES))
-        raise PipelineError(f"{packed}: label {index}: expected 0–{idx.CLASSES - 1}, found {values[index]}")
     return {"sha256": sha256, "idx_sha256": idx_sha256, "shape": list(shape)}
+
+
+def _check_labels(packed: Path, labels: idx.Bytes, classes: list[str]) -> None:
+    if labels.max() >= len(classes):
+        index = int(np.argmax(labels >= len(classes)))
+        raise PipelineError(
+            f"{packed}: label {index}: expected 0–{len(classes) - 1}, found {labels[index]}; params.yaml has "
+            f"{len(classes)} names under data.classes, the first for label 0: name every class, or correct the file"
+        )
 
 
 def _compare(path: Path, name: str, expected: str | None, found: str) -> None:
@@ -56,19 +69,20 @@ def summary(data: Data, spec: Split, files: dict[str, dict[str, Any]]) -> dict[s
     mean, deviation = pixel_moments(published.pixels)
     return {
         "name": data.name,
+        **({} if data.classes == DIGITS else {"classes": data.classes}),
         "files": files,
         "splits": {
-            "training": _count(labels[training.numpy()]) | {"sha256": dataset.digest(training)},
-            "validation": _count(labels[validation.numpy()]) | {"sha256": dataset.digest(validation)},
-            "test": _count(dataset.test_set().labels.numpy()),
+            "training": _count(labels[training.numpy()], data) | {"sha256": dataset.digest(training)},
+            "validation": _count(labels[validation.numpy()], data) | {"sha256": dataset.digest(validation)},
+            "test": _count(dataset.test_set().labels.numpy(), data),
         },
         "pixel_mean": mean,
         "pixel_std": deviation,
     }
 
 
-def _count(labels: idx.Bytes) -> dict[str, Any]:
-    return {"images": len(labels), "labels": np.bincount(labels, minlength=idx.CLASSES).tolist()}
+def _count(labels: idx.Bytes, data: Data) -> dict[str, Any]:
+    return {"images": len(labels), "labels": np.bincount(labels, minlength=len(data.classes)).tolist()}
 
 
 def pixel_moments(pixels: Tensor) -> tuple[float, float]:

@@ -1,6 +1,6 @@
-"""Networks: a file an architecture, each with a function `network(**options)`.
+"""Networks: a file an architecture, each with a function `network(outputs, **options)`.
 
-Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits of shape (n, 10). ReLU after a
+Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits (n, outputs). ReLU after a
 convolution works in place: the same bits in a tenth less time. A new architecture is one new file here and one entry
 under `models` in params.yaml. The files are imported by name, so that a stage depends on its own alone. Stands on core.
 """
@@ -29,19 +29,19 @@ def text(name: str) -> bytes:
     return content
 
 
-def build(name: str, /, **options: int | float | bool | str) -> nn.Module:
-    """A network with fresh weights. Raises PipelineError for an unknown network or option."""
+def build(name: str, outputs: int = 10, /, **options: int | float | bool | str) -> nn.Module:
+    """A network with fresh weights and so many outputs. Raises PipelineError for an unknown network or option."""
     if not name.isidentifier() or not source(name).is_file():
         raise PipelineError(f"network {name!r}: there is no file networks/{name}.py in {__path__[0]}")
     try:
         text(name)
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "Initializing zero-element tensors")
-            network: nn.Module = import_module(f"{__name__}.{name}").network(**options)
+            network: nn.Module = import_module(f"{__name__}.{name}").network(outputs=outputs, **options)
         with torch.inference_mode():
             shape = tuple(network.eval()(torch.zeros(2, 1, 28, 28)).shape)
     except (AttributeError, TypeError, ValueError, RuntimeError, UserWarning) as error:
         raise PipelineError(f"networks/{name}.py: network(**{options}) does not work: {error}") from error
-    if shape != (2, 10):
-        raise PipelineError(f"networks/{name}.py: for 2 images expected logits of shape (2, 10), found {shape}")
+    if shape != (2, outputs):
+        raise PipelineError(f"networks/{name}.py: for 2 images expected logits of shape (2, {outputs}), found {shape}")
     return network.train()

@@ -6,7 +6,7 @@ With `softmax` it ends in probabilities, as its write-up has it, though the loss
 from torch import nn
 
 
-def network(softmax: bool = False) -> nn.Module:
+def network(outputs: int = 10, softmax: bool = False) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
         nn.ReLU(inplace=True),
@@ -17,6 +17,6 @@ def network(softmax: bool = False) -> nn.Module:
         nn.Flatten(),
         nn.Linear(64 * 7 * 7, 1024),
         nn.ReLU(inplace=True),
-        nn.Linear(1024, 10),
+        nn.Linear(1024, outputs),
         *([nn.Softmax(dim=1)] if softmax else []),
     )

@@ -6,7 +6,7 @@ With `softmax` it ends in probabilities, as its write-up has it, though the loss
 from torch import nn
 
 
-def network(softmax: bool = False) -> nn.Module:
+def network(outputs: int = 10, softmax: bool = False) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1),
         nn.AvgPool2d(2),
@@ -15,6 +15,6 @@ def network(softmax: bool = False) -> nn.Module:
         nn.Conv2d(8, 16, 3, padding=1),
         nn.ReLU(inplace=True),
         nn.Flatten(),
-        nn.Linear(16 * 14 * 14, 10),
+        nn.Linear(16 * 14 * 14, outputs),
         *([nn.Softmax(dim=1)] if softmax else []),
     )

@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def network(dropout: float = 0.2) -> nn.Module:
+def network(outputs: int = 10, dropout: float = 0.2) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 32, 5, padding=2),
         nn.ReLU(inplace=True),
@@ -16,5 +16,5 @@ def network(dropout: float = 0.2) -> nn.Module:
         nn.ReLU(inplace=True),
         nn.Dropout(dropout),
         nn.Flatten(),
-        nn.Linear(8 * 11 * 11, 10),
+        nn.Linear(8 * 11 * 11, outputs),
     )

@@ -13,13 +13,13 @@ class FlattenChannelsLast(nn.Module):
         return maps.permute(0, 2, 3, 1).flatten(1)
 
 
-def network(width: int = 32) -> nn.Module:
+def network(outputs: int = 10, width: int = 32) -> nn.Module:
     return nn.Sequential(
         *_block(1, width, kernel=5, stride=2),
         *_block(width, 2 * width, kernel=3, stride=2),
         *_block(2 * width, 2 * width, kernel=3, stride=1),
         FlattenChannelsLast(),
-        nn.Linear(2 * width * 7 * 7, 10),
+        nn.Linear(2 * width * 7 * 7, outputs),
     )
 
 

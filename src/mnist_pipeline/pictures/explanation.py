@@ -1,4 +1,4 @@
-"""Explanation of a recognition, as a picture: the original, what the network sees, and ten probabilities as bars."""
+"""Explanation of a recognition, as a picture: the original, what the network sees, and probabilities as bars."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.data import idx
 from mnist_pipeline.pictures.recognition import Recognition
 from mnist_pipeline.results import plots
 
@@ -42,10 +41,12 @@ def _steps(one: Recognition) -> Figure:
     seen.set_title("what the network sees", fontsize=10)
     for axes in (original, seen):
         axes.axis("off")
-    digits = range(idx.CLASSES)
-    colours = [plots.BLUE if digit == one.digit else plots.GREY for digit in digits]
-    bars.bar_label(bars.barh(digits, one.probabilities, color=colours), fmt="{:.1%}", padding=2, fontsize=8)
-    bars.set(xlim=(0, 1.15), yticks=digits, xticks=[], title=f"{one.digit}: {max(one.probabilities):.1%}")
+    shown = plots.likeliest(one.probabilities)
+    colours = [plots.BLUE if label == one.label else plots.GREY for label in shown]
+    shares = [one.probabilities[label] for label in shown]
+    bars.bar_label(bars.barh(range(len(shown)), shares, color=colours), fmt="{:.1%}", padding=2, fontsize=8)
+    bars.set_yticks(range(len(shown)), [one.classes[label] for label in shown])
+    bars.set(xlim=(0, 1.15), xticks=[], title=f"{one.classes[one.label]}: {max(one.probabilities):.1%}")
     bars.invert_yaxis()
     bars.spines[["top", "right", "bottom"]].set_visible(False)
     return figure

@@ -1,4 +1,4 @@
-"""Recognition of the digits in picture files and folders: read and classify."""
+"""Recognition of what is in picture files and folders: read and classify."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from PIL import Image
 
 from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.pictures import reader
 from mnist_pipeline.pictures.normalisation import Pixels
 from mnist_pipeline.training.predictor import Classifier
@@ -18,22 +19,23 @@ SHOWN = 512  # the longer side, as shown to people
 @dataclass(frozen=True)
 class Recognition:
     """What a network makes of a picture file: `picture` is upright RGB, its longer side at most 512 pixels; `pixels`
-    what the network sees, float32 (28, 28), 0 background to 255 ink; `probabilities` those of the ten digits."""
+    what the network sees, float32 (28, 28), 0 background to 255 ink; `probabilities` those of `classes`."""
 
     name: str
     picture: Image.Image
     pixels: Pixels
     probabilities: list[float]
+    classes: list[str]
 
     @property
-    def digit(self) -> int:
-        """The likeliest."""
+    def label(self) -> int:
+        """The place of the likeliest class."""
         return self.probabilities.index(max(self.probabilities))
 
 
 @torch.inference_mode()
 def probabilities(classifier: Classifier, pixels: Pixels) -> list[float]:
-    """Of the ten digits, for what `reader.read` gives."""
+    """Of each class, for what `reader.read` gives."""
     found: list[float] = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
     return found
 
@@ -52,7 +54,8 @@ def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Reco
                 refused.append(str(error))
                 continue
             shown = reader.reduced(picture, SHOWN)
-            recognised.append(Recognition(str(path), shown, pixels, probabilities(classifier, pixels)))
+            found = probabilities(classifier, pixels)
+            recognised.append(Recognition(str(path), shown, pixels, found, classifier.classes))
     return recognised, refused
 
 
@@ -62,8 +65,20 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith("."))
 
 
+def as_json(one: Recognition) -> dict[str, object]:
+    """What `mnist predict --json` prints of a picture: of other classes than the ten digits by name."""
+    if one.classes == DIGITS:
+        return {"image": one.name, "digit": one.label, "probabilities": one.probabilities}
+    named = dict(zip(one.classes, one.probabilities, strict=True))
+    return {"image": one.name, "class": one.classes[one.label], "probabilities": named}
+
+
 def table(recognised: list[Recognition]) -> str:
-    """A row a picture: the digit it shows and the probability of each digit."""
-    shares = [{str(digit): f"{share:.2%}" for digit, share in enumerate(one.probabilities)} for one in recognised]
-    rows = zip(recognised, shares, strict=True)
-    return tables.text([{"image": one.name, "digit": one.digit, **found} for one, found in rows])
+    """A row a picture: the digit it shows and the probability of each; of other classes the three likeliest."""
+    rows = []
+    for one in recognised:
+        shares = {name: f"{share:.2%}" for name, share in zip(one.classes, one.probabilities, strict=True)}
+        first = sorted(one.classes, key=lambda name: -one.probabilities[one.classes.index(name)])[:3]
+        others = {"class": first[0], "likeliest": ", ".join(f"{name} {shares[name]}" for name in first)}
+        rows.append({"image": one.name} | ({"digit": one.label, **shares} if one.classes == DIGITS else others))
+    return tables.text(rows)

@@ -14,6 +14,7 @@ from mlflow.tracking import MlflowClient
 from ruamel.yaml import YAML
 
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.core.tables import ABSENT
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints
@@ -45,7 +46,7 @@ TEMPLATE = """---
 | {test_accuracy:.2%} | {test_accuracy_low:.2%} – {test_accuracy_high:.2%} | {test_errors} | {test_loss:.4f} | \
 {calibration_error:.4f} | {validation} |
 
-Confusion on the test images: rows the true digit, columns the answer.
+Confusion on the test images: rows the true {what}, columns the answer.
 
 {confusion}
 
@@ -60,10 +61,7 @@ Network `{manifest.recipe.network}` with {manifest.parameters:,} parameters; see
 
 ## Known limits
 
-- It knows the digits 0 to 9 and always answers with one of them: a letter, a smudge or two digits get an answer too,
-  and often a confident one.
-- It expects what it was trained on: one digit, light on dark, size-normalised into 20×20 pixels and centred by mass in
-  28×28. Pictures that were not prepared like that lose accuracy.
+{limits}
 - The probabilities are calibrated, to within the calibration error, on pictures like the test images alone.
 - The interval speaks of the choice of test images alone, not of another seed or of other writers.
 
@@ -71,6 +69,19 @@ Network `{manifest.recipe.network}` with {manifest.parameters:,} parameters; see
 
 {licence}
 """
+
+LIMITS = {
+    "digit": """\
+- It knows the digits 0 to 9 and always answers with one of them: a letter, a smudge or two digits get an answer too,
+  and often a confident one.
+- It expects what it was trained on: one digit, light on dark, size-normalised into 20×20 pixels and centred by mass in
+  28×28. Pictures that were not prepared like that lose accuracy.""",
+    "class": """\
+- It knows {count} classes, {names}, and always answers with one of them: anything else gets an answer too, and often a
+  confident one.
+- It expects what it was trained on: images of 28×28 pixels that were prepared like those of {data}, 0 background to 255
+  ink. Others lose accuracy.""",
+}
 
 
 def write(version: Version, folder: Path) -> str:
@@ -81,7 +92,9 @@ def write(version: Version, folder: Path) -> str:
     manifest, run = checkpoints.load_manifest(folder), f"runs:/{version.run_id}"
     try:
         figures = load_dict(f"{run}/metrics/{manifest.model}.json")
-        counts = pd.read_csv(io.StringIO(load_text(f"{run}/tables/confusion.csv")))
+        classes, text = manifest.classes, load_text(f"{run}/tables/confusion.csv")
+        counts = pd.read_csv(io.StringIO(text), converters={"label": str, "predicted": str})  # also NA, which is a name
+        what = "digit" if classes == DIGITS else "class"
         confusion = counts.pivot_table(index="label", columns="predicted", values="count", aggfunc="sum")
         validation = figures.get("validation_accuracy")
         return TEMPLATE.format(
@@ -92,7 +105,9 @@ def write(version: Version, folder: Path) -> str:
             description=MlflowClient().get_model_version(version.name, str(version.number)).description,
             digests="\n".join(f"- `{file}` `{digest}`" for file, digest in manifest.data_sha256.items()),
             validation=ABSENT if validation is None else f"{validation:.2%}",
-            confusion=confusion.rename("**{}**".format).to_markdown(),
+            confusion=confusion.loc[classes, classes].rename("**{}**".format).to_markdown(),
+            what=what,
+            limits=LIMITS[what].format(count=len(classes), names=", ".join(classes), data=version.name),
             recipe=manifest.recipe.model_dump_json(indent=2, exclude_none=True),
             licence=LICENCES.get(version.name, UNKNOWN),
         )

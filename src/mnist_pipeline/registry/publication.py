@@ -14,9 +14,10 @@ from mnist_pipeline.commits.lockfile import Lock
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, sha256_of
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.core.tables import flat
 from mnist_pipeline.registry import integrity
-from mnist_pipeline.registry.versions import CANDIDATE
+from mnist_pipeline.registry.versions import CANDIDATE, CLASSES
 from mnist_pipeline.training import checkpoints, history
 from mnist_pipeline.training.manifest import Manifest
 
@@ -35,7 +36,7 @@ class Publication:
         outputs = {path: md5 for stage in lockfile.stages_of(model) for path, md5 in lock.check(stage).items()}
         manifest, figures = checkpoints.load_manifest(paths.model(model)), read_json(paths.metrics(model))
         data, trained = read_json(paths.DATA_METRICS), _trained(model)
-        files = {name: file["idx_sha256"] for name, file in data["files"].items()}
+        files = {name: file.get("upright_sha256", file["idx_sha256"]) for name, file in data["files"].items()}
         digest, source = lockfile.digest(files), json.dumps({"uri": str(paths.IDX)})
         settings = manifest.model_dump(mode="json", include={"recipe", "seed", "split", "runtime"})
         params = flat(settings.pop("recipe") | settings)
@@ -63,7 +64,9 @@ def _merits(manifest: Manifest, figures: dict[str, Any], splits: dict[str, Any],
         candidate = "no: it was not validated"
     elif experiment := os.environ.get("DVC_EXP_NAME"):
         candidate = f"no: it is from experiment {experiment}; apply that, then `make repro`"
-    return {name: repr(figures[name]) for name in ("test_accuracy", "validation_accuracy") if name in figures} | {
+    names = {} if manifest.classes == DIGITS else {"classes": CLASSES.join(manifest.classes)}
+    accuracies = {name: repr(figures[name]) for name in ("test_accuracy", "validation_accuracy") if name in figures}
+    return (names | accuracies) | {
         "candidate": candidate,
         "parameters": str(manifest.parameters),
         "weights_md5": lockfile.md5(paths.model(manifest.model) / checkpoints.WEIGHTS),
@@ -77,12 +80,14 @@ def _describe(manifest: Manifest, figures: dict[str, Any], data: str) -> str:
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs:g} epochs"
     rate = f"{recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.schedule.name}"
     augmented = "random affine augmentation" if recipe.augmentation else "no augmentation"
+    names = "" if manifest.classes == DIGITS else f" of {', '.join(manifest.classes)}"
     return (
         f"{manifest.model}: network {recipe.network} with {manifest.parameters:,} parameters, trained on "
         f"{manifest.training_images:,} images of {data} for {epochs} in batches of {recipe.batch}, {rate}, {augmented},"
         f" seed {manifest.seed}. Test accuracy {figures['test_accuracy']:.2%}, 95 % interval "
         f"{figures['test_accuracy_low']:.2%} to {figures['test_accuracy_high']:.2%}, {figures['test_errors']} errors. "
-        "Takes float images of shape (n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape (n, 10)."
+        "Takes float images of shape (n, 1, 28, 28), 0 background to 255 ink; returns probabilities of shape "
+        f"(n, {len(manifest.classes)}){names}."
     )
 
 

@@ -14,10 +14,12 @@ from mlflow.artifacts import download_artifacts
 from mlflow.models import Model, infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
+from mlflow.types import Schema, TensorSpec
 
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.connection import GONE, tolerated
 from mnist_pipeline.registry.publication import Publication
@@ -92,17 +94,24 @@ def saved(given: Publication, run_id: str, model_id: str) -> Iterator[tuple[Path
     """A folder with all files of a model, for use with MLflow and without it, sealed; and the digest of their sums."""
     folder = paths.model(given.model)
     images = np.zeros((2, 1, 28, 28), np.float32)  # one row would freeze the batch at 1
+    classifier = predictor.load(folder)
+    classes = None if classifier.classes == DIGITS else classifier.classes
+    signature = infer_signature(images, np.zeros((2, len(classifier.classes)), np.float32))
+    if classes:
+        name = f"probabilities of {', '.join(classes)}"
+        signature.outputs = Schema([TensorSpec(np.dtype(np.float32), (-1, len(classes)), name)])
     with TemporaryDirectory() as temporary:
         whole = Path(temporary) / "model"
         mlflow.pytorch.save_model(
-            predictor.load(folder),
+            classifier,
             whole,
             mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
-            signature=infer_signature(images, np.zeros((2, 10), np.float32)),
+            signature=signature,
             input_example=images,
             pip_requirements=REQUIREMENTS,
             extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), given.network.as_uri()],
             serialization_format="pt2",
+            metadata=classes and {"classes": classes},
         )
         (whole / integrity.FILES).write_bytes(lockfile.listing(folder))
         yield whole, integrity.seal(whole)

@@ -15,10 +15,12 @@ from mlflow.tracking import MlflowClient
 from pydantic import AwareDatetime, BaseModel
 
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.registry.connection import GONE, existing, tolerated
 
 CHAMPION = "champion"
 CANDIDATE = "yes"
+CLASSES = " | "  # between their names in a tag; none has such a bar
 MOVE = f"{CHAMPION}."  # begins the tag of a move of the alias; its time follows
 
 
@@ -47,6 +49,11 @@ class Version:
     @property
     def model(self) -> str:
         return self.tags.get("model", "unknown")
+
+    @property
+    def classes(self) -> list[str]:
+        """What the model's labels are called; the ten digits where its tags do not say so."""
+        return self.tags["classes"].split(CLASSES) if "classes" in self.tags else DIGITS
 
     @property
     def content(self) -> str:

@@ -87,11 +87,13 @@ def _side(revision: Revision) -> Content:
             found[model] = revision.predictions(model)
         except PipelineError as error:
             refusals[model] = str(error)
+    pairs, size = found.items(), len(revision.classes)
     return provenance.of(revision) | {
         "outputs": provenance.outputs(revision),
         "metrics": {model: revision.metrics(model) for model in models},
         "best": revision.json(paths.BEST)["model"] if revision.has(paths.BEST) else None,
-        "confusion": {model: confusion.counts(one["label"], one["predicted"]).tolist() for model, one in found.items()},
+        "classes": revision.classes,
+        "confusion": {name: confusion.counts(one["label"], one["predicted"], size).tolist() for name, one in pairs},
         "mistakes": {model: mistakes(one) for model, one in found.items()},
         "refusals": refusals,
         "data": revision.json(paths.DATA_METRICS) if revision.has(paths.DATA_METRICS) else None,

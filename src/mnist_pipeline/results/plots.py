@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, SymmetricalLogLocator
 from matplotlib.transforms import Bbox
 
+from mnist_pipeline.core.params import DIGITS
+
 matplotlib.rcdefaults()  # whatever matplotlibrc a user has: the bytes of a picture must not depend on it
 
 Images = npt.NDArray[np.uint8]
@@ -20,6 +22,7 @@ Labels = npt.NDArray[np.integer]
 Probabilities = npt.NDArray[np.floating]
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6db5", "#e08a1e", "#3a8f4d", "#c0392b", "#8a8a8a"
 DPI = 110
+BARS = 10  # beside an image, at most
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of a point: right, up
 
 
@@ -39,9 +42,14 @@ def image_grid(images: Images, columns: int, title: str) -> Figure:
     return figure
 
 
-def label_histogram(counts: dict[str, list[int]]) -> Figure:
-    """How often each digit occurs in each split, as a share of the split, with the numbers above the bars."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
+def _are_long(names: list[str]) -> bool:
+    """Whether they need more room than a digit, and on an axis stand upright."""
+    return max(map(len, names)) > 3
+
+
+def label_histogram(counts: dict[str, list[int]], names: list[str] = DIGITS) -> Figure:
+    """How often each class occurs in each split, as a share of the split, with the numbers above the bars."""
+    figure = Figure(figsize=(max(10, 0.45 * len(names)), 4), layout="constrained")
     axes = figure.add_subplot()
     width = 0.8 / len(counts)
     for number, (split, labels) in enumerate(counts.items()):
@@ -49,8 +57,10 @@ def label_histogram(counts: dict[str, list[int]]) -> Figure:
         shares = [label / max(1, sum(labels)) for label in labels]
         bars = axes.bar(places, shares, width, label=f"{split} ({sum(labels):,})", color=(BLUE, ORANGE, GREEN)[number])
         axes.bar_label(bars, labels=[str(label) for label in labels], fontsize=7, rotation=90, padding=3)
-    axes.set(xticks=range(10), xlabel="digit", ylabel="share of the split", title="Labels in each split")
-    axes.set_ylim(0, max(0.15, 1.3 * axes.dataLim.ymax))  # room for the numbers
+    axes.set_xticks(range(len(names)), names, rotation=90 * _are_long(names))
+    what = "digit" if names == DIGITS else "class"
+    axes.set(xlabel=what, ylabel="share of the split", title="Labels in each split")
+    axes.set_ylim(0, max(1.5 / len(names), 1.3 * axes.dataLim.ymax))  # room for the numbers
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(ncols=3, loc="upper right", fontsize=8)
     return figure
@@ -79,47 +89,65 @@ def learning_curves(history: pd.DataFrame, model: str) -> Figure:
     return figure
 
 
-def confusion_matrix(counts: npt.NDArray[np.int64], model: str) -> Figure:
-    """Counts of shape (10, 10), rows the true digit; the shade shows the mistakes, the diagonal would drown them."""
-    figure = Figure(figsize=(6, 5.6), layout="constrained")
+def confusion_matrix(counts: npt.NDArray[np.int64], model: str, names: list[str] = DIGITS) -> Figure:
+    """Counts (classes, classes), rows the true one; the shade shows the mistakes, the diagonal would drown them."""
+    scale = max(1, len(names) / 18)
+    figure = Figure(figsize=(6 * scale, 5.6 * scale), layout="constrained")
     axes = figure.add_subplot()
     mistakes = counts.copy()
     np.fill_diagonal(mistakes, 0)
     most = max(1, int(mistakes.max()))
     axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(counts):
+        if not count and len(names) > 20:
+            continue  # or nobody would find the others
         style = "bold" if row == column else "normal"
         colour = "white" if mistakes[row, column] > 0.6 * most else "black"
         axes.text(column, row, str(count), ha="center", va="center", fontsize=8, fontweight=style, color=colour)
-    axes.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
+    axes.set_xticks(range(len(names)), names, rotation=90 * _are_long(names))
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(f"{model}: {int(mistakes.sum())} errors in {int(counts.sum()):,} test images", fontsize=11)
     return figure
 
 
-def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: str) -> Figure:
-    """A 5×5 grid of images, each with its prediction; a wrong one in red with the true digit."""
+def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: str, names: list[str] = DIGITS) -> Figure:
+    """A 5×5 grid of images, each with its prediction; a wrong one in red with the true class."""
     figure = Figure(figsize=(6, 6.6))
     figure.suptitle(f"{model}: the first 25 test images", fontsize=11)
     room = {"left": 0.02, "right": 0.98, "bottom": 0.01, "top": 0.91, "hspace": 0.3, "wspace": 0.05}
+    fontsize, gap = (7, "\n") if _are_long(names) else (10, " ")
     grid = figure.subplots(5, 5, gridspec_kw=room)  # places by hand: laying out so many axes takes a second
     for axes, image, label, guess in zip(grid.flat, images, labels, predicted, strict=False):
-        title, colour = (f"{guess}", "black") if label == guess else (f"{guess} (is {label})", RED)
-        _draw(axes, image, title, color=colour)
+        wrong = f"{gap}(is {names[label]})" if label != guess else ""
+        _draw(axes, image, f"{names[guess]}{wrong}", fontsize, RED if wrong else "black")
     return figure
 
 
-def mistakes(images: Images, labels: Labels, probabilities: Probabilities, indices: Labels, model: str) -> Figure:
-    """Up to ten images, each beside a bar chart of its ten probabilities: the true digit green, the guess red."""
-    figure = Figure(figsize=(11, 9))
+def likeliest(probabilities: npt.ArrayLike, also: int | None = None) -> list[int]:
+    """The classes to draw bars of, at most `BARS`, in their order: the likeliest ones, and this one."""
+    row = np.asarray(probabilities).tolist()
+    return sorted(sorted(range(len(row)), key=lambda one: (one != also, -row[one]))[:BARS])
+
+
+def mistakes(
+    images: Images, labels: Labels, probabilities: Probabilities, indices: Labels, model: str, names: list[str] = DIGITS
+) -> Figure:
+    """Up to ten images, each beside a bar chart of its largest probabilities: the true class green, the guess red."""
+    long = _are_long(names)
+    figure = Figure(figsize=(11, 13 if long else 9))
     figure.suptitle(f"{model}: the most confident of its mistakes", fontsize=11)
-    room = {"left": 0.02, "right": 0.98, "bottom": 0.04, "top": 0.92, "hspace": 0.5, "wspace": 0.12}
+    bottom, hspace = (0.1, 1.1) if long else (0.04, 0.5)
+    room = {"left": 0.02, "right": 0.98, "bottom": bottom, "top": 0.92, "hspace": hspace, "wspace": 0.12}
     grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2], **room}).reshape(10, 2)  # by hand as above
     for (picture, bars), image, label, row, index in zip(grid, images, labels, probabilities, indices, strict=False):
         _draw(picture, image, f"test image {index}", fontsize=8)
-        colours = [GREEN if digit == label else RED if digit == row.argmax() else GREY for digit in range(10)]
-        bars.bar(range(10), row, color=colours)
-        bars.set(xticks=range(10), ylim=(0, 1))
-        bars.set_title(f"is {label}, taken for {row.argmax()} ({row.max():.1%})", fontsize=8)
+        shown = likeliest(row, label)
+        colours = [GREEN if one == label else RED if one == row.argmax() else GREY for one in shown]
+        bars.bar(range(len(shown)), row[shown], color=colours)
+        bars.set_xticks(range(len(shown)), [names[one] for one in shown], rotation=90 * long)
+        bars.set(ylim=(0, 1))
+        bars.set_title(f"is {names[label]}, taken for {names[row.argmax()]} ({row.max():.1%})", fontsize=8)
         bars.tick_params(labelsize=7)
     for axes in grid[len(labels) :].flat:
         axes.axis("off")

@@ -7,30 +7,34 @@ import pandas as pd
 from torch import Tensor
 
 from mnist_pipeline.core.files import write_csv
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.results import confusion, plots
 from mnist_pipeline.training.evaluation import Predictions
 
 
-def write(model: str, test: Predictions, images: plots.Images, history: pd.DataFrame, folder: Path) -> None:
-    """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, 10)) and pictures/ into `folder`."""
+def write(
+    model: str, test: Predictions, images: plots.Images, history: pd.DataFrame, folder: Path, names: list[str] = DIGITS
+) -> None:
+    """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, classes)) and pictures/ into `folder`."""
     labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
-    table = pd.DataFrame({"index": range(len(labels)), "label": labels, "predicted": classes})
+    named = np.array(names)
+    table = pd.DataFrame({"index": range(len(labels)), "label": named[labels], "predicted": named[classes]})
     write_csv(folder / "predictions.csv", table)
     with (folder / "probabilities.npy").open("wb") as stream:  # on a full disk a memory map would end without a message
         header = {"descr": "<f4", "fortran_order": False, "shape": tuple(test.logits.shape)}
         np.lib.format.write_array_header_1_0(stream, header)
         for rows in test.parts():
             stream.write(test.probabilities(rows).numpy().astype("<f4").tobytes())
-    counts = confusion.counts(labels, classes)
-    cells = [(row, column, count) for (row, column), count in np.ndenumerate(counts)]
+    counts = confusion.counts(labels, classes, len(names))
+    cells = [(names[row], names[column], count) for (row, column), count in np.ndenumerate(counts)]
     write_csv(folder / "confusion.csv", pd.DataFrame(cells, columns=["label", "predicted", "count"]))
     surest = confident_mistakes(test)
-    worst = surest.numpy()
+    worst, probabilities = surest.numpy(), test.probabilities(surest).numpy()
     pictures = {
         "curves": plots.learning_curves(history, model),
-        "confusion": plots.confusion_matrix(counts, model),
-        "predictions": plots.prediction_grid(images[:25], labels[:25], classes[:25], model),
-        "mistakes": plots.mistakes(images[worst], labels[worst], test.probabilities(surest).numpy(), worst, model),
+        "confusion": plots.confusion_matrix(counts, model, names),
+        "predictions": plots.prediction_grid(images[:25], labels[:25], classes[:25], model, names),
+        "mistakes": plots.mistakes(images[worst], labels[worst], probabilities, worst, model, names),
     }
     for name, figure in pictures.items():
         plots.save(figure, folder / "pictures" / f"{name}.png")

@@ -71,7 +71,7 @@ def load(folder: Path, exact: bool = False) -> tuple[nn.Module, Manifest]:
         found = f"{ours} {'differs from it' if ours.exists() else 'is not there'}, as this process has it"
         advice = "check out a commit that has the same file, then start this again"
         raise OtherCodeError(f"{theirs}: is the network of these weights; {found}; {advice}")
-    network = networks.build(manifest.recipe.network, **manifest.recipe.options)
+    network = networks.build(manifest.recipe.network, len(manifest.classes), **manifest.recipe.options)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS, device="cpu"), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:

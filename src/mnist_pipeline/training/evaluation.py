@@ -1,4 +1,4 @@
-"""What a network says about images, and metrics of that; only the logits of all, 40 bytes each, are held at once."""
+"""What a network says about images, and metrics of that; only the logits of all images are held at once."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mnist_pipeline.core.params import Scaling
-from mnist_pipeline.data import idx
 from mnist_pipeline.data.dataset import Dataset, scale
 from mnist_pipeline.exact import elementary, layers
 
@@ -21,14 +20,14 @@ Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits, float32 (n, 10), and labels, int64 (n,), on the CPU; figures of `exact` ones are the same everywhere."""
+    """Logits, float32 (n, classes), labels, int64 (n,), on the CPU; figures of `exact` ones are the same everywhere."""
 
     logits: Tensor
     labels: Tensor
     exact: bool = False
 
     def probabilities(self, rows: Tensor | slice) -> Tensor:
-        """Probabilities of the images at `rows`, float64 (len(rows), 10); `exact` ones have few bits, so exact sums."""
+        """Probabilities of the images at `rows`, float64 (len(rows), classes); `exact`: few bits, so exact sums."""
         logits = self.logits[rows]
         return elementary.softmax(logits)[0].float().double() if self.exact else logits.double().softmax(dim=1)
 
@@ -62,11 +61,13 @@ def predict(network: nn.Module, data: Dataset, indices: Tensor, scaling: Scaling
     """Predictions for the images at `indices`, on the device that holds the network, which is left in eval mode."""
     network.eval()
     device = next(network.parameters()).device
-    logits, labels = torch.empty(len(indices), idx.CLASSES), torch.empty(len(indices), dtype=torch.int64)
+    logits, labels = torch.empty(len(indices), 0), torch.empty(len(indices), dtype=torch.int64)
     for first in range(0, len(indices), BATCH):
         rows = slice(first, first + BATCH)
         images, labels[rows] = data.batch(indices[rows])
-        logits[rows] = network(scale(images.to(device), scaling)).cpu()
+        said = network(scale(images.to(device), scaling)).cpu()
+        logits = logits if first else torch.empty(len(indices), said.shape[1])
+        logits[rows] = said
     return Predictions(logits, labels, layers.is_exact(network))
 
 

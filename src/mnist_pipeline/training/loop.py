@@ -38,10 +38,12 @@ class Training:
     scoring_seconds: float = 0.0  # of those, scoring
 
 
-def start(recipe: Recipe, seed: int, device: torch.device, arithmetic: Arithmetic = "native") -> Training:
+def start(
+    recipe: Recipe, seed: int, device: torch.device, arithmetic: Arithmetic = "native", outputs: int = 10
+) -> Training:
     """A fresh network, its weights drawn from the seed, and its optimizer; PipelineError for what has no exact form."""
     runtime.seed(seed, epoch=0)
-    network = networks.build(recipe.network, **recipe.options)
+    network = networks.build(recipe.network, outputs, **recipe.options)
     if arithmetic == "exact":
         if recipe.augmentation is not None:
             raise PipelineError("runtime.arithmetic: exact: augmentation has no exact form; leave it out of the recipe")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of
-from mnist_pipeline.core.params import Arithmetic, Name, Params, Recipe, Runtime, Sha256, Split, Strict
+from mnist_pipeline.core.params import DIGITS, Arithmetic, Classes, Name, Params, Recipe, Runtime, Sha256, Split, Strict
 from mnist_pipeline.data import dataset
 
 
@@ -21,6 +21,7 @@ class Manifest(Strict):
     """
 
     model: Name
+    classes: Classes = Field(default=DIGITS, exclude_if=lambda names: names == DIGITS)  # as before there was a choice
     recipe: Recipe
     seed: int
     split: Split
@@ -41,6 +42,7 @@ def describe(
     recipe = given.recipe(model)
     return Manifest(
         model=model,
+        classes=dataset.classes(),
         recipe=recipe,
         seed=given.seed,
         split=given.split,

@@ -10,10 +10,11 @@ from mnist_pipeline.training import checkpoints
 
 
 class Classifier(nn.Module):
-    """Images of shape (n, 1, 28, 28), floats from 0 (background) to 255 (ink), to probabilities of shape (n, 10)."""
+    """Images of shape (n, 1, 28, 28), floats from 0 (background) to 255 (ink), to probabilities (n, len(classes))."""
 
-    def __init__(self, network: nn.Module, scaling: Scaling) -> None:
+    def __init__(self, network: nn.Module, scaling: Scaling, classes: list[str]) -> None:
         super().__init__()
+        self.classes = classes
         self.network = network
         self.scaling = scaling
         self.eval()
@@ -26,4 +27,4 @@ class Classifier(nn.Module):
 def load(folder: Path) -> Classifier:
     """The classifier in a model's folder. Raises PipelineError when it is missing or damaged."""
     network, manifest = checkpoints.load(folder)
-    return Classifier(network, manifest.recipe.scaling)
+    return Classifier(network, manifest.recipe.scaling, manifest.classes)

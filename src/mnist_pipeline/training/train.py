@@ -48,7 +48,7 @@ def train(
         test = dataset.test_set()
         scored["test"] = (test, test.all())
     arithmetic = portable.expected(settings.runtime)  # as was proved
-    training = loop.start(recipe, settings.seed, device, arithmetic)
+    training = loop.start(recipe, settings.seed, device, arithmetic, len(dataset.classes()))
     unproven = operators.unproven(training, (data, indices)) if arithmetic == "portable" else []
     if unproven:
         print(f"note: {model} is not portable: not known to give the same bits everywhere: {', '.join(unproven)}")

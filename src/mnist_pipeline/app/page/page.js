@@ -3,6 +3,7 @@
 const SIZE = 560, WIDTH = 44, STEP = 14; // of the board, in its own pixels
 const SENT = 168; // pixels: six for each that the network sees; more would only cost time
 const LARGEST = 20_000_000; // bytes
+const BARS = 10, DIGITS = "0123456789"; // at most; what is named before a model is
 const PHOTO = 560; // pixels: the longer side of a photo as it is sent; in whole it would take three times as long
 const KINDS = ["png", "jpeg", "webp", "bmp", "gif"].map((kind) => `image/${kind}`); // that the server reads
 const BUSY = "The server has too many clients. Try again.";
@@ -256,12 +257,23 @@ async function request() {
 
 // ---- Showing.
 const percent = (share) => `${(share * 100).toFixed(1).replace("100.0", "100")}%`;
-const bars = Array.from({ length: 10 }, (_, digit) => {
-  const bar = document.createElement("li");
-  const track = '<span class="track" aria-hidden="true"><i></i></span>';
-  bar.innerHTML = `<span>${digit}</span>${track}<span class="percent">–</span>`;
-  return $("bars").appendChild(bar);
-});
+let classes = [], bars = [];
+
+function name(given) {
+  if (given.join("|") === classes.join("|")) return;
+  classes = given;
+  bars = classes.map((called) => {
+    const bar = document.createElement("li");
+    bar.innerHTML = '<span></span><span class="track" aria-hidden="true"><i></i></span><span class="percent">–</span>';
+    bar.firstChild.textContent = called;
+    return bar;
+  });
+  $("bars").replaceChildren(...bars.slice(0, BARS));
+  const longest = Math.max(...classes.map(({ length }) => length));
+  $("answer").style.setProperty("--name", `${0.6 * longest}rem`);
+  $("answer").classList.toggle("named", longest > 2);
+  $("title").textContent = classes.join("") === DIGITS ? "Draw a digit" : `Draw one of ${classes.length} classes`;
+}
 
 function complain(reason) {
   if ($("problem").textContent !== reason) $("problem").textContent = reason; // or it would be read out again
@@ -269,7 +281,8 @@ function complain(reason) {
 
 function show(found) {
   answer = found;
-  $("digit").textContent = found ? found.digit : "–";
+  if (found) name(found.classes);
+  $("digit").textContent = found ? classes[found.digit] : "–";
   $("sure").textContent = found ? percent(found.probabilities[found.digit]) : "";
   bars.forEach((bar, digit) => {
     const share = found?.probabilities[digit] ?? 0;
@@ -277,6 +290,10 @@ function show(found) {
     bar.querySelector("i").style.transform = `scaleX(${share})`;
     bar.querySelector(".percent").textContent = found ? percent(share) : "–";
   });
+  if (found && bars.length > BARS) { // of many classes the likeliest, in the order of all
+    const least = [...found.probabilities].sort((a, b) => b - a).slice(0, BARS).at(-1);
+    $("bars").replaceChildren(...bars.filter((_, at) => found.probabilities[at] >= least).slice(0, BARS));
+  }
   showSeen(found?.seen ?? Array(28).fill(Array(28).fill(0)));
   const what = found ? "28 by 28 pixels, light ink on black" : "nothing yet";
   $("seen").setAttribute("aria-label", `What the network sees: ${what}`);
@@ -294,22 +311,31 @@ function say(first = before) {
   before = first;
   resting = setTimeout(() => {
     if (growing() || asking) return;
-    const words = answer ? `${answer.digit}, ${percent(answer.probabilities[answer.digit])}` : "";
+    const words = answer ? `${classes[answer.digit]}, ${percent(answer.probabilities[answer.digit])}` : "";
     $("spoken").textContent = before + words;
     before = "";
   }, 400);
 }
 
 // ---- Models.
+const known = new Map(); // the classes of each version
+
 async function list() {
   const response = await fetch("models");
-  for (const { version, model, champion, test_accuracy: accuracy, unavailable } of await response.json()) {
+  const models = await response.json();
+  if (!answer) name(models[0].classes);
+  for (const { version, model, classes: names, champion, test_accuracy: accuracy, unavailable } of models) {
+    known.set(String(version), names);
     const right = accuracy === null ? "" : `, ${(accuracy * 100).toFixed(2)}% right`;
     const rest = unavailable ? ", not available" : right; // the reason is the answer when it is chosen
     $("model").add(new Option(`${model} v${version}${champion ? ", champion" : ""}${rest}`, version));
   }
 }
 
-$("model").addEventListener("change", () => changed(true));
+$("model").addEventListener("change", ({ target }) => {
+  name(known.get(target.value));
+  changed(true);
+});
 paint();
+name([...DIGITS]);
 list().catch(() => complain(SILENT));

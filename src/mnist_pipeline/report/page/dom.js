@@ -2,7 +2,7 @@
 
 const content = JSON.parse(document.getElementById("content").textContent);
 const { models, sides } = content;
-const DIGITS = [...Array(10).keys()];
+const CLASSES = sides.map((side) => side.classes).reduce((a, b) => b.length >= a.length ? b : a);
 const AT_ONCE = 66; // images of mistakes
 const SIZE = 28; // pixels of an image, each way
 const $ = (id) => document.getElementById(id);

@@ -1,4 +1,4 @@
-// The images that models got wrong, by model, true digit and predicted digit.
+// The images that models got wrong, by model, true class and predicted class.
 
 const places = new Map(content.sprite.indices.map((index, place) => [index, place]));
 let found = [], visible = AT_ONCE;
@@ -48,25 +48,29 @@ function digit(image, scale) {
   } });
 }
 
+function called(image, label) {
+  return sides.find(({ name }) => name === image.side).classes[label];
+}
+
 function tile(image) {
   const said = [...new Set(image.answers.values())].sort(), by = [...image.answers.keys()];
   const who = by.length === 1 ? by[0] : `${by.length} models`;
   const title = `Test image ${image.index}, ${by.join(", ")}`;
   const press = make("button", { type: "button", title }, digit(image, 2),
-    make("span", {}, make("span", { className: "unseen" }, "true "), String(image.label), " → ",
-      make("strong", {}, said.join(", "))),
+    make("span", {}, make("span", { className: "unseen" }, "true "), called(image, image.label), " → ",
+      make("strong", {}, said.map((label) => called(image, label)).join(", "))),
     make("span", { className: "quiet" }, who));
   press.addEventListener("click", () => explain(image));
   return make("li", {}, press);
 }
 
 function explain(image) {
-  $("image-title").textContent = `Test image ${image.index}: a ${image.label}`;
+  $("image-title").textContent = `Test image ${image.index}: ${called(image, image.label)}`;
   $("image-digit").replaceChildren(digit(image, 6));
   const answer = (side, model) => model in side.mistakes
     ? wrongBySide.get(side.name).get(image.index)?.answers.get(model) ?? image.label : null;
   const same = sides.filter((side) => side.name === image.side || !side.no_images);
-  const cell = (said) => said === null ? "–" : [String(said), said === image.label ? "" : "bad"];
+  const cell = (said) => said === null ? "–" : [called(image, said), said === image.label ? "" : "bad"];
   $("image-answers").replaceChildren(table(["model", ...same.map(({ name }) => two ? name : "predicted")],
     models.map((model) => [model, ...same.map((side) => cell(answer(side, model)))])));
   $("image").showModal();
@@ -107,7 +111,7 @@ function showFilters() {
   $("which-field").hidden = !two;
   $("model").append(option("", "any"), ...models.map((model) => option(model, model)));
   for (const name of ["true", "predicted"]) {
-    $(name).append(option("", "any"), ...DIGITS.map((value) => option(String(value), String(value))));
+    $(name).append(option("", "any"), ...CLASSES.map((name, label) => option(String(label), name)));
   }
   const again = () => { visible = AT_ONCE; showGallery(); };
   $("filters").addEventListener("change", again);

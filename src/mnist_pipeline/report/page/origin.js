@@ -14,7 +14,8 @@ function commit(side) {
     make("p", { className: "quiet" }, side.subject), changes(side));
 }
 
-function checks(data) {
+function checks(side) {
+  const { data } = side;
   const code = (text) => make("code", { title: text }, text.slice(0, 12));
   const files = Object.entries(data.files).map(([name, file]) => [name.replaceAll("_", " "),
     file.shape.join(" × "), code(file.sha256), code(file.idx_sha256)]);
@@ -25,7 +26,7 @@ function checks(data) {
   return [
     scroll("Files", table(["file", "shape", "SHA-256 as published", "decompressed"], files,
       `${data.name}: four files that passed every check`)),
-    scroll("Splits", table(["split", "images", ...DIGITS.map(String)], splits, "Images of each digit")),
+    scroll("Splits", table(["split", "images", ...side.classes], splits, "Images of each class")),
     make("p", { className: "quiet" }, `Pixels of the training files, 0–1: mean ${data.pixel_mean.toFixed(4)}, standard `
       + `deviation ${data.pixel_std.toFixed(4)}.`),
   ];
@@ -35,7 +36,7 @@ function showData() {
   const texts = sides.map((side) => JSON.stringify(side.data)), same = two && texts[0] === texts[1];
   for (const side of same ? sides.slice(0, 1) : sides) {
     if (two) $("checks").append(make("h3", {}, same ? "The same in both revisions" : side.name));
-    $("checks").append(...(side.data ? checks(side.data) : [make("p", {}, "metrics/data.json is not there.")]));
+    $("checks").append(...(side.data ? checks(side) : [make("p", {}, "metrics/data.json is not there.")]));
   }
   const { of, files } = content.pictures;
   for (const { name } of same && of.length ? [] : sides.filter(({ name }) => !of.includes(name))) {
