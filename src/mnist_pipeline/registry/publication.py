@@ -38,8 +38,8 @@ class Publication:
         data, trained = read_json(paths.DATA_METRICS), _trained(model)
         files = {name: file.get("upright_sha256", file["idx_sha256"]) for name, file in data["files"].items()}
         digest, source = lockfile.digest(files), json.dumps({"uri": str(paths.IDX)})
-        settings = manifest.model_dump(mode="json", include={"recipe", "seed", "split", "runtime"})
-        params = flat(settings.pop("recipe") | settings)
+        chosen = manifest.model_dump(mode="json", include={"recipe", "seed", "split", "runtime"})
+        params = flat(chosen.pop("recipe") | chosen)
         machine = ", ".join(f"{name} {value}" for name, value in trained.get("machine", {}).items())
         self.model, self.name, self.content = model, str(data["name"]), lockfile.digest(outputs)
         self.network = networks.source(manifest.recipe.network)
