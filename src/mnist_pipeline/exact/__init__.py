@@ -1,4 +1,1 @@
-"""Exact arithmetic: a training's bits that no processor, vendor, library, device or number of threads can change.
-
-Why they cannot, and what that costs: docs/exact.md. Stands on core.
-"""
+"""Exact arithmetic: bits that no processor, library, device or thread can change (docs/exact.md). Stands on core."""

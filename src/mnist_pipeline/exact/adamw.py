@@ -1,12 +1,13 @@
 """AdamW in exact arithmetic: torch's formula, one operation of IEEE 754 after another."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from mnist_pipeline.exact.elementary import root
+
+MOMENTS = "exp_avg", "exp_avg_sq"  # as torch calls them
 
 
 class AdamW(torch.optim.Optimizer):
@@ -20,14 +21,10 @@ class AdamW(torch.optim.Optimizer):
         """One step with the gradients that are there."""
         for group in self.param_groups:  # powers by multiplication: each C library has a `pow` of its own
             group["powers"] = [power * beta for power, beta in zip(group["powers"], group["betas"], strict=True)]
-            for weight in group["params"]:
-                self._move(weight, weight.grad, **group)
-
-    def _move(self, weight: Tensor, gradient: Tensor, lr: float, betas: Any, weight_decay: float, **group: Any) -> None:
-        names = "exp_avg", "exp_avg_sq"  # as torch has them
-        mean, square = (self.state[weight].setdefault(name, torch.zeros_like(weight)) for name in names)
-        mean.mul_(betas[0]).add_(gradient * (1 - betas[0]))
-        square.mul_(betas[1]).add_((gradient * gradient).mul_(1 - betas[1]))
-        of_mean, of_square = (1 / (1 - power) for power in group["powers"])
-        step = torch.div(mean, root(square * of_square).add_(1e-8)).mul_(lr * of_mean)
-        weight.mul_(1 - lr * weight_decay).sub_(step)
+            (of_mean, of_square), lr = (1 / (1 - power) for power in group["powers"]), group["lr"]
+            for weight, gradient in ((weight, weight.grad) for weight in group["params"]):
+                first, second = (self.state[weight].setdefault(name, torch.zeros_like(weight)) for name in MOMENTS)
+                first.mul_(group["betas"][0]).add_(gradient * (1 - group["betas"][0]))
+                second.mul_(group["betas"][1]).add_((gradient * gradient).mul_(1 - group["betas"][1]))
+                step = torch.div(first, root(second * of_square).add_(1e-8)).mul_(lr * of_mean)
+                weight.mul_(1 - lr * group["weight_decay"]).sub_(step)

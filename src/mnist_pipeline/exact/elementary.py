@@ -1,6 +1,7 @@
 """Functions of a number, one operation of IEEE 754 after another: each library has an `exp` of its own."""
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -29,10 +30,7 @@ def log(values: Tensor) -> Tensor:
 
 
 def root(values: Tensor) -> Tensor:
-    """The square root of float32 values, correctly rounded.
-
-    One of float64 may be off by its last bit; the root of a float32 is never so near to the middle between two others.
-    """
+    """The square root of float32 values, correctly rounded even where float64's is off by a bit: docs/exact.md."""
     return values.double().sqrt().float()
 
 
@@ -40,7 +38,7 @@ def softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Probabilities of logits (n, classes), float64, and the logarithm of what normalises each row (n,)."""
     largest = logits.double().amax(1, keepdim=True)
     powers = exp(logits.double() - largest)
-    sums = _row_sums(powers)
+    sums = reduce(torch.add, powers.unbind(1))
     return torch.div(powers, sums[:, None]), log(sums).add_(largest[:, 0])
 
 
@@ -48,12 +46,5 @@ def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float, count: int) 
     """The sum of the images' cross-entropies in nats, divided by `count`, and its gradient, float32 (n, classes)."""
     (probabilities, normalisation), share = softmax(logits.detach()), smoothing / logits.shape[1]
     wanted = torch.full_like(probabilities, share).scatter_(1, labels[:, None], 1 - smoothing + share)
-    losses = normalisation - _row_sums(wanted * logits.detach())
+    losses = normalisation - reduce(torch.add, (wanted * logits.detach()).unbind(1))
     return math.fsum(losses.tolist()) / count, (probabilities - wanted).mul_(1 / count).float()
-
-
-def _row_sums(table: Tensor) -> Tensor:
-    result, *others = table.unbind(1)
-    for column in others:
-        result = result + column
-    return result

@@ -37,23 +37,21 @@ class AvgPool2d(nn.AvgPool2d):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    running_mean: Any
-    running_var: Any
-    num_batches_tracked: Any
-
     def forward(self, values: Tensor) -> Any:
-        mean, variance = self._moments(values.detach()) if self.training else (self.running_mean, self.running_var)
+        own: Any = self
+        mean, variance = self._moments(values.detach()) if self.training else (own.running_mean, own.running_var)
         return Normalisation.apply(values, self.weight, self.bias, mean, root(variance + self.eps))
 
-    def _moments(self, values: Tensor) -> tuple[Any, Any]:
+    def _moments(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each channel, which the running ones take up."""
-        self.num_batches_tracked += 1
-        momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        own: Any = self
+        own.num_batches_tracked += 1
+        momentum = 1 / int(own.num_batches_tracked) if self.momentum is None else self.momentum
         terms = count(values)
         mean = (total(values) * (1 / terms)).float()
         variance = (total((values - mean[:, None, None]).square_()) * (1 / terms)).float()
-        self.running_mean.mul_(1 - momentum).add_(mean * momentum)
-        self.running_var.mul_(1 - momentum).add_(variance * (terms / (terms - 1) * momentum))
+        own.running_mean.mul_(1 - momentum).add_(mean * momentum)
+        own.running_var.mul_(1 - momentum).add_(variance * (terms / (terms - 1) * momentum))
         return mean, variance
 
 
