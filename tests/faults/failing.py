@@ -19,10 +19,12 @@ class Failing:
     requests: int = 0
     done_and_failed: int = 0
     not_done_and_failed: int = 0
+    offset: int = 0  # of the failing ones among the requests, 0–5
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def decide(self, request: Proxy, body: bytes) -> Answer:
-        self.requests = number = next(self.numbers)
+        self.requests = next(self.numbers)
+        number = self.requests + self.offset
         if number % 6 == 3:
             self.not_done_and_failed += 1
             return FAILED
@@ -32,8 +34,8 @@ class Failing:
 
 
 @contextmanager
-def before(address: str) -> Iterator[Failing]:
+def before(address: str, offset: int) -> Iterator[Failing]:
     """Stand before this address until the block ends."""
-    failing = Failing()
+    failing = Failing(offset=offset)
     with proxy.before(address, lambda request, body: failing.decide(request, body)) as failing.address:
         yield failing

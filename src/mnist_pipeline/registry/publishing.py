@@ -156,6 +156,12 @@ def _log_dataset(client: MlflowClient, run_id: str, given: Publication) -> None:
         client.log_inputs(run_id, [DatasetInput(given.dataset, [InputTag("mlflow.data.context", "training")])])
 
 
+def _log_output(client: MlflowClient, run_id: str, model_id: str) -> None:
+    """Likewise."""
+    if not client.get_run(run_id).outputs.model_outputs:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+
+
 def _log_results(client: MlflowClient, run_id: str, given: Publication) -> None:
     for path, folder in given.artifacts:
         client.log_artifact(run_id, str(path), folder)
@@ -165,7 +171,7 @@ def _log_model(client: MlflowClient, run: Run, given: Publication) -> tuple[str,
     """Log the model of a run; returns its id and the digest of the sums of its files."""
     run_id, tags = run.info.run_id, {"content": given.content}  # ours, and so to be removed when another is kept
     model = client.create_logged_model(run.info.experiment_id, given.model, run_id, tags, given.params)
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    insist(_log_output, client, run_id, model.model_id)
     with upload.saved(given, run_id, model.model_id) as (folder, sums):
         client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
