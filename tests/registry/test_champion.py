@@ -166,6 +166,11 @@ def test_odd_tags_are_passed_over_and_named_in_one_note(filled: Repository) -> N
     assert filled.champion() == "plain"
 
 
+def test_a_version_that_names_no_run_has_none() -> None:
+    """MLflow lets anybody make one."""
+    assert versions.run_of("") is None
+
+
 def test_moves_of_the_alias_are_in_one_zone() -> None:
     """Whoever wrote the tag: the next one is written in UTC, and has to come after it."""
     move = {"by": "promote", "reason": "mine", "highest": 1}

@@ -291,17 +291,19 @@ def test_a_key_without_the_package_says_what_to_install(
         integrity.seal(folder) if variable == integrity.SIGNING_KEY else integrity.check(folder, digest, "it")
 
 
-@pytest.mark.parametrize("key", ["", "absent.pub", "ours"])
+@pytest.mark.parametrize("key", ["", "absent.pub", "ours", "rsa.pub"])
 def test_what_is_no_public_key_is_said_to_be_none_and_accuses_nobody(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An empty name, as of a variable that was misspelt, a file that is not there, and a private key."""
+    """An empty name, as of a variable that was misspelt, a file that is not there, a private key, and another kind."""
     monkeypatch.chdir(tmp_path)
+    public = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "rsa.pub").write_bytes(rsa.generate_private_key(65537, 2048).public_key().public_bytes(*public))
     subprocess.run([sys.executable, "-c", KEYS, "ours"], check=True)
     (tmp_path / "sealed").mkdir()
     digest = integrity.seal(tmp_path / "sealed")
     monkeypatch.setenv(integrity.VERIFYING_KEY, key)
-    with pytest.raises(PipelineError, match=f"^MNIST_VERIFYING_KEY: {key}: expected a public key in PEM: "):
+    with pytest.raises(PipelineError, match=f"^MNIST_VERIFYING_KEY: {key}: expected an elliptic public key in PEM: "):
         integrity.check(tmp_path / "sealed", digest, "it")
 
 

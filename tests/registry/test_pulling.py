@@ -141,6 +141,14 @@ def test_a_folder_with_something_in_it_stays_as_it_is(built: Path, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_a_link_is_not_pulled_into(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    output = Repository(built).run("mnist", "pull", str(tmp_path / "link"), code=1)
+    assert (
+        output == f"error: {tmp_path / 'link'}: is there already and not empty, or a link; name a folder that is new\n"
+    )
+
+
 def test_a_folder_below_a_file_is_refused_in_one_line(built: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("mine")

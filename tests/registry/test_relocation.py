@@ -58,11 +58,18 @@ def test_the_database_is_copied_before_it_is_changed(filled: Repository, tmp_pat
     assert all(one.startswith(moved.path.as_uri()) for one in _addresses(moved.path / ".mlflow/mlflow.db"))
 
 
-def test_a_moved_store_is_not_published_to_before_it_is_relocated(filled: Repository, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_a_moved_store_is_not_published_to_before_it_is_relocated(
+    other: bool, filled: Repository, tmp_path: Path
+) -> None:
+    """Also where another repository has taken the former place, with runs of its own or none."""
     moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere")))
+    if other:
+        (filled.path / ".mlflow/artifacts/1").mkdir(parents=True)
     output = moved.run("mnist", "publish", code=1)
     assert f"was moved here from {filled.path}/.mlflow; run: mnist relocate --apply" in output
-    assert not filled.path.exists(), "nothing was written to the former place"
+    written = [str(path) for path in filled.path.rglob("*") if path.is_file()]
+    assert (written, filled.path.exists()) == ([], other), "nothing was written to the former place"
     moved.run("mnist", "relocate", "--apply")
     moved.run("mnist", "publish")
 
@@ -84,7 +91,7 @@ def test_a_copied_database_with_another_name_uploads_nothing_to_the_original(fil
 
 
 def test_a_copied_database_is_found_out_whatever_the_original_is_called(filled: Repository, tmp_path: Path) -> None:
-    store, copy = tmp_path / "one/store.sqlite", tmp_path / "two/other.sqlite"
+    store, copy = tmp_path / "one/store.backup", tmp_path / "two/other.sqlite"
     for folder in (store.parent, copy.parent):
         folder.mkdir()
     filled.run("mnist", "publish", MLFLOW_TRACKING_URI=f"sqlite:///{store}")

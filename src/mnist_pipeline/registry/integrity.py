@@ -112,15 +112,17 @@ def standard() -> str:
 
     Raises PipelineError when there is no such key.
     """
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     key = os.environ.get(VERIFYING_KEY)
     if key is None:
         return NO_KEY
     try:
-        load_pem_public_key(Path(key).read_bytes())
+        if not isinstance(load_pem_public_key(Path(key).read_bytes()), EllipticCurvePublicKey):
+            raise ValueError("found another kind")
     except (OSError, ValueError) as error:
-        said = f"{VERIFYING_KEY}: {key}: expected a public key in PEM: {error}"
+        said = f"{VERIFYING_KEY}: {key}: expected an elliptic public key in PEM: {error}"
         raise PipelineError(f"{said}; name its file, or unset the variable to go without signatures") from error
     return sha256_of(Path(key))
 

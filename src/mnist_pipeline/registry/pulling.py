@@ -48,8 +48,8 @@ def pull(version: Version, folder: Path, built: Built | None = None) -> None:
     Raises PipelineError when the folder has something in it or is to lie in a file, when the files are not those that
     were registered, or when weights, model.json and network are not those of `built`, whatever the registry says.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PipelineError(f"{folder}: is there already and not empty; name a folder that is new")
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise PipelineError(f"{folder}: is there already and not empty, or a link; name a folder that is new")
     for parent in folder.parents:
         if parent.is_file():
             raise PipelineError(f"{folder}: expected a folder above it, found the file {parent}; name another place")

@@ -1,6 +1,7 @@
 """A store whose folder was moved or copied: MLflow keeps the places of artifacts as absolute addresses."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, nullcontext, suppress
@@ -20,7 +21,7 @@ COLUMNS = (  # table and column of every address of artifacts
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
-BACKUP = ".backup"
+BACKUP = r"\.\d{8}T\d{6}Z\.backup$"  # as `relocate` names what it copies
 EXPERIMENTS = "SELECT artifact_location, creation_time FROM experiments WHERE"
 SAME = f"{EXPERIMENTS} ? OR (artifact_location, creation_time) IS (?, ?)"
 BELOW = "WHERE {1} = :old OR substr({1}, 1, length(:old) + 1) = :old || '/'"
@@ -43,7 +44,7 @@ def relocate(apply: bool) -> list[str]:
     # to look takes the right to write, too: SQLite first rolls back what a killed writer left half done
     with errors_in_one_line(), store.lock() if apply else nullcontext(), closing(sqlite3.connect(database)) as link:
         former = sorted({old for _, old, moved in _elsewhere(link, new) if moved})
-        backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}{BACKUP}")
+        backup = database.with_name(f"{database.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")
         if apply and former:
             with closing(sqlite3.connect(backup)) as copy:
                 link.backup(copy)
@@ -78,7 +79,7 @@ def check(name: str) -> None:
     away = os.path.exists(former) and not former.samefile(database.parent)  # noqa: PTH110
     candidates = sorted(former.glob("*")) if away else [former / paths.DATABASE.name]
     for file in candidates:
-        if not os.path.isfile(file) or file.suffix == BACKUP or file.samefile(database):  # noqa: PTH113
+        if not os.path.isfile(file) or re.search(BACKUP, file.name) or file.samefile(database):  # noqa: PTH113
             continue
         address = f"{file.as_uri()}?mode=ro&immutable=1"  # leaves no file beside it, and waits for nobody
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as link:  # not MLflow's
@@ -97,7 +98,8 @@ def _elsewhere(link: sqlite3.Connection, new: str) -> Iterator[tuple[str, str, b
         if old.startswith("file://") and old.endswith("/artifacts") and old != new:
             runs = link.execute("SELECT artifact_uri FROM runs WHERE experiment_id = ?", [number]).fetchall()
             found = any(_folder(uri.replace(old, new, 1)).exists() for (uri,) in runs)
-            yield name, old, found and not os.path.exists(_folder(old))  # noqa: PTH110 - False where nobody may look
+            gone = not any(os.path.exists(_folder(uri)) for (uri,) in runs)  # noqa: PTH110 - False where nobody may look
+            yield name, old, found and gone
 
 
 def _folder(uri: str) -> Path:

@@ -151,9 +151,9 @@ def _note(odd: str) -> None:
 
 
 def run_of(run_id: str) -> Run | None:
-    """A run, be it deleted; None where it was removed for good, as `mlflow gc` does."""
+    """A run, be it deleted; None where it was removed for good, as `mlflow gc` does, or a version names none."""
     with tolerated(GONE):
-        return MlflowClient().get_run(run_id)
+        return MlflowClient().get_run(run_id) if run_id else None
     return None
 
 
@@ -163,7 +163,7 @@ def are_held(contents: Iterable[str]) -> bool:
         with existing():
             for content in contents:
                 found = mlflow.search_model_versions(filter_string=f"tags.content = '{content}'")
-                runs = [run for one in found if one.run_id and (run := run_of(one.run_id))]
+                runs = [run for one in found if (run := run_of(one.run_id))]
                 if not any(run.info.lifecycle_stage == "active" for run in runs):
                     return False
     except PipelineError as error:
