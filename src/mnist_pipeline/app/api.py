@@ -28,8 +28,8 @@ from mnist_pipeline.training.predictor import Classifier
 PAGE = Path(__file__).with_name("page")
 LIMIT = 20_000_000  # bytes of a request; a phone's photo has 5 to 12 million
 SMALL, LARGE_AT_ONCE = 200_000, 8  # bytes, more than a drawing has; and how many larger bodies are in memory at once
-SECONDS_TO_SEND = 5  # for the small ones and the beginning of larger ones; again for the rest of these
-SECONDS_TO_WAIT = 30  # for a turn of a larger one
+SECONDS_TO_SEND = 5  # for a small body; for a large one, each for its beginning and for the rest
+SECONDS_TO_WAIT = 30  # between the two, until fewer large bodies are in memory
 ENDED = "the connection ended before there was an answer"  # said to nobody
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # what a page on this machine is called
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -74,7 +74,7 @@ class Routes:
         """What a version, by default the first of `models`, sees in the picture that is the body of the request.
 
         With the reason: 400 no body, 403 asked by another site, 404 no such version, 408 too slow, 413 too large, 415
-        not sent as a picture, 422 not one that can be read, or empty; 503 the model can't be fetched, or not in time.
+        not sent as a picture, 422 not one that can be read, or empty; 503 the model can't be fetched in time, or too many large pictures came.
         """
         _refuse_other_sites(request)
         versions = self._library.versions
