@@ -74,7 +74,8 @@ class Routes:
         """What a version, by default the first of `models`, sees in the picture that is the body of the request.
 
         With the reason: 400 no body, 403 asked by another site, 404 no such version, 408 too slow, 413 too large, 415
-        not sent as a picture, 422 not one that can be read, or empty; 503 the model can't be fetched in time, or too many large pictures came.
+        not sent as a picture, 422 not one that can be read, or empty; 503 the model can't be fetched in time, or too
+        many large pictures came at once.
         """
         _refuse_other_sites(request)
         versions = self._library.versions
