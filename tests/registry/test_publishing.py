@@ -10,6 +10,7 @@ import torch
 from mnist_pipeline.data import dataset
 from tests.repository import Repository
 
+LIVE = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal'"
 WHOLE = {"runs": 2, "unfinished": 0, "models": 2, "versions": 2}
 
 
@@ -159,8 +160,7 @@ def test_of_two_versions_with_the_same_content_the_lower_stays(filled: Repositor
     filled.run("mnist", "publish")
     assert filled.published() == WHOLE
     assert _logged(filled) == 2
-    live = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY version"
-    assert filled.query(live) == [(1,), (2,)]
+    assert filled.query(f"{LIVE} ORDER BY version") == [(1,), (2,)]
 
 
 THEIRS = """
@@ -231,6 +231,38 @@ def test_a_run_that_was_removed_is_there_again(project: Repository, for_good: bo
     moves = [line.split()[2:6:3] for line in project.run("mnist", "history").splitlines()[1:]]
     assert moves == [[str(version), "publish"], [str(version), "promote"]]
     assert f"tiny version {version} (plain)" in project.run("mnist", "pull", "pulled")
+
+
+LOST = """
+import sys
+import mlflow
+mlflow.set_tracking_uri("sqlite:///.mlflow/mlflow.db")
+client = mlflow.MlflowClient()
+first = client.get_model_version("tiny", "1")
+client.set_registered_model_alias("tiny", "ours", "1")
+if "copied" in sys.argv:
+    client.copy_model_version("models:/tiny/1", "tiny")
+client.create_logged_model(client.get_run(first.run_id).info.experiment_id, "theirs", source_run_id=first.run_id)
+client.delete_logged_model(first.source.removeprefix("models:/"))
+"""
+
+
+@pytest.mark.parametrize("copied", ["copied", "alone"])
+def test_a_model_that_was_removed_for_good_is_there_again(filled: Repository, copied: str, tmp_path: Path) -> None:
+    """A copy of its version, which is a user's, stays; so do the models that they logged into its run."""
+    filled.repro()
+    filled.run("mnist", "promote", "1", "--reason", "by hand")
+    filled.run("python3", "-c", LOST, copied)
+    store = f"sqlite:///{filled.path}/.mlflow/mlflow.db"
+    filled.run("mlflow", "gc", "--backend-store-uri", store, "--tracking-uri", store)
+    assert copied == "copied" or _only_publish(filled.repro())
+    filled.run("mnist", "publish")
+    left = {(2,), (3,), (4,)} if copied == "copied" else {(2,), (3,)}
+    assert set(filled.query(LIVE)) == left
+    assert filled.published()["runs"] == 2
+    assert filled.query("SELECT version FROM registered_model_aliases") == [(max(left)[0],)] * 2
+    assert filled.query("SELECT lifecycle_stage FROM logged_models WHERE name = 'theirs'") == [("active",)]
+    assert f"tiny version {max(left)[0]} (plain)" in filled.run("mnist", "pull", str(tmp_path / "pulled"))
 
 
 def test_a_refused_publication_leaves_no_run(filled: Repository) -> None:

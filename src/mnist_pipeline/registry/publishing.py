@@ -69,14 +69,17 @@ def _publish_one(client: MlflowClient, given: Publication) -> None:
 
 
 def _complete(client: MlflowClient, given: Publication) -> None:
-    if not any(versions.run_of(version.run_id) for version in versions.all_of(given.name, given.content)):
+    found = _keep_one(client, given)
+    if not found:
         _make(client, given)
-    version = _keep_one(client, given)
-    lost = bool(version.model_id) and not upload.is_listed(client, version)
-    if lost:
+        found = _keep_one(client, given)
+    if not found:
+        raise PipelineError(f"{given.model}: somebody removed it from the store at once; run `mnist publish` again")
+    version, listed = found
+    if not listed:
         print(f"{version}: the store has lost its files; uploading them again", flush=True)
         _log_results(client, version.run_id, given)
-    if lost or (version.model_id and not version.tags.items() >= integrity.marks(given.network).items()):
+    if not listed or (version.model_id and not version.tags.items() >= integrity.marks(given.network).items()):
         upload.renew(client, given, version)
     for key, value in given.version_tags.items():
         # what an experiment published becomes a candidate once it is applied; a candidate stays one
@@ -84,14 +87,21 @@ def _complete(client: MlflowClient, given: Publication) -> None:
             client.set_model_version_tag(given.name, str(version.number), key, value)
 
 
-def _keep_one(client: MlflowClient, given: Publication) -> Version:
-    """Leave one version of this content, the lowest whose run was not removed for good, with its run and its model.
+def _keep_one(client: MlflowClient, given: Publication) -> tuple[Version, bool] | None:
+    """Leave one version of this content, the lowest whose run and model were not removed for good, with both; returns
+    it, and whether its files are there. None, and nothing is done, where there is no such version.
 
     Others come of publishers at once, of one that was killed, and of a request whose answer was lost. Nothing is
     deleted but what `publish` made of this content; a version's part in the history goes to the one that is kept.
     """
     registered = versions.all_of(given.name, given.content)
-    kept, run = next((one, run) for one in registered if (run := versions.run_of(one.run_id)))
+    for kept in registered:
+        run = versions.run_of(kept.run_id)
+        listed = upload.is_listed(client, kept) if run else None
+        if run and listed is not None:
+            break
+    else:
+        return None
     if run.info.lifecycle_stage == "deleted":
         client.restore_run(kept.run_id)
     for other in (one for one in registered if one is not kept and one.model_id):
@@ -110,7 +120,7 @@ def _keep_one(client: MlflowClient, given: Publication) -> Version:
     for other_run in client.search_runs(*ours):
         if other_run.info.run_id != kept.run_id:
             client.delete_run(other_run.info.run_id)
-    return kept
+    return kept, listed
 
 
 def _make(client: MlflowClient, given: Publication) -> None:

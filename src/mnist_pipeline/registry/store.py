@@ -24,7 +24,9 @@ SQLITE = "sqlite:///"
 PATIENCE = 600.0  # seconds for one holder of the lock; to publish takes several
 HELD = """
 SELECT t.value FROM model_version_tags t JOIN model_versions v USING (name, version) JOIN runs r ON run_uuid = v.run_id
+LEFT JOIN logged_models m ON v.source = 'models:/' || m.model_id
 WHERE t.key = 'content' AND v.current_stage != 'Deleted_Internal' AND r.lifecycle_stage = 'active'
+AND (v.source NOT LIKE 'models:/m-%' OR m.lifecycle_stage = 'active')
 """
 
 
@@ -113,7 +115,7 @@ def forget_stale_receipt() -> None:
 
 
 def _holds(contents: Iterable[str]) -> bool:
-    """Whether the store has a version and its run of each of these contents; yes, where a server can't be asked."""
+    """Whether the store has a version and its run, here its model too, of each content; yes, if no server answers."""
     file = database()
     if file is None:
         from mnist_pipeline.registry import versions  # takes seconds

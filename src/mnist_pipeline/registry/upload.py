@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
-from mlflow.artifacts import download_artifacts
+from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.models import Model, infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
@@ -31,11 +31,14 @@ ROUNDS = 3
 PAUSE = 1.0, 5.0  # seconds, at random: an upload takes one or two
 
 
-def is_listed(client: MlflowClient, version: Version) -> bool:
-    """Whether the store lists SHA256SUMS of a version; True where its model was deleted: there is no place for any."""
+def is_listed(client: MlflowClient, version: Version) -> bool | None:
+    """Whether the store lists SHA256SUMS of a version; None where its model was removed: there is no place for any."""
     with tolerated(GONE):
-        return any(file.path == integrity.SUMS for file in client.list_logged_model_artifacts(version.model_id))
-    return True
+        if version.model_id:
+            return any(file.path == integrity.SUMS for file in client.list_logged_model_artifacts(version.model_id))
+        copied = list_artifacts(artifact_uri=f"models:/{version.name}/{version.number}")
+        return any(file.path == integrity.SUMS for file in copied) or None
+    return None
 
 
 def renew(client: MlflowClient, given: Publication, version: Version) -> None:
