@@ -138,6 +138,43 @@ def test_any_file_that_is_another_is_refused_by_pull_and_by_the_page(
     assert f"{name} arrived with" in page(store, tmp_path, code=1)
 
 
+@pytest.mark.parametrize(("name", "message"), [
+    (NETWORK, "there is no file extra_files/mlp_28.py, and SHA256SUMS does not ask for it"),
+    ("extra_files/model.json", "there is no file extra_files/model.json"),
+    ("registered_model_meta", "registered_model_meta arrived as a folder, expected a file or nothing"),
+    ("README.md", "README.md arrived as a folder"),
+    ("extra_files/SHA256SUMS", "extra_files/SHA256SUMS arrived as a folder"),
+])  # fmt: skip
+def test_what_is_no_file_is_refused_though_the_sums_fit(
+    name: str, message: str, store: Repository, tmp_path: Path
+) -> None:
+    """By pull, by the page, and by whoever predicts with the folder: without the network's file nothing is compared."""
+    store.run("mnist", "pull", str(tmp_path / "pulled"))
+    theirs = champion(store)
+    for folder in (theirs, tmp_path / "pulled"):
+        (folder / name).unlink(missing_ok=True)
+        if "no file" not in message:
+            (folder / name).mkdir()
+            (folder / name / "inner").touch()
+        (folder / integrity.SUMS).unlink()
+        integrity.seal(folder)
+    retag(store, sha256_of(theirs / integrity.SUMS))
+    for command in (("pull", str(tmp_path / "new")), ("predict", "--from", str(tmp_path / "pulled"), "0.png")):
+        output = store.run("mnist", *command, code=1)
+        assert message in output
+        assert len(output.splitlines()) == 1
+    output = page(store, tmp_path, code=1)
+    assert message in output
+    assert "Traceback" not in output
+
+
+def test_sums_that_are_no_text_are_refused_in_one_line(store: Repository, tmp_path: Path) -> None:
+    (champion(store) / integrity.SUMS).write_bytes(b"\xff\xfe\n\0  \xff\n")
+    retag(store, sha256_of(champion(store) / integrity.SUMS))
+    (output,) = store.run("mnist", "pull", str(tmp_path / "new"), code=1).splitlines()
+    assert output.startswith("error: tiny version 1 (plain): ")
+
+
 def test_what_the_page_keeps_is_fetched_again_when_it_was_damaged(store: Repository, tmp_path: Path) -> None:
     page(store, tmp_path)
     (weights,) = (store.path / ".mlflow/fetched").rglob("weights.safetensors")

@@ -14,12 +14,14 @@ from tempfile import NamedTemporaryFile
 
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import sha256_of
+from mnist_pipeline.training import checkpoints
 
 SUMS, SIGNATURE = "SHA256SUMS", "model.sig"
 PLAIN = "extra_files"  # where MLflow puts the files that `publish` gives it beside its own
 FILES = "dvc.files.json"  # what DVC has of models/NAME, whose md5 is in dvc.lock: a list of its files with theirs
 TAG = "sha256sums"  # of a version: the digest of SHA256SUMS
 NETWORK = "network_sha256"  # of a version: the digest of its network's file
+THEIRS = "whoever put it into the store should delete it there"
 MEND = (
     f"pull it again; if it arrives so again: delete the version's tag {NETWORK} in MLflow (make ui), then "
     "`mnist publish` its commit, which uploads its files anew"
@@ -62,12 +64,18 @@ def seal(folder: Path) -> str:
 def check(folder: Path, expected: str, what: str) -> None:
     """Hold every file against SHA256SUMS, that against its digest, all against MNIST_VERIFYING_KEY if there is one.
 
-    Raises PipelineError, which begins with `what`, for a file or a signature that is missing or another.
+    Raises PipelineError, which begins with `what`, for a file or a signature that is missing or another; the network's
+    file has to be there, whatever the sums list: without it nothing says which code the weights are for.
     """
     _check_sums(folder, expected, what, MEND)
     if standard() != NO_KEY:
         key = os.environ[VERIFYING_KEY]
         _verify(folder, key, f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY})")
+    plain = folder / PLAIN
+    network = checkpoints.load_manifest(plain).recipe.network if (plain / checkpoints.MANIFEST).is_file() else "*"
+    for name in (checkpoints.WEIGHTS, checkpoints.MANIFEST, f"{network}.py"):
+        if not (plain / name).is_file():
+            raise PipelineError(f"{what}: there is no file {PLAIN}/{name}, and {SUMS} does not ask for it; {MEND}")
 
 
 def checked(folder: Path) -> Path:
@@ -128,10 +136,13 @@ def standard() -> str:
 
 
 def _check_sums(folder: Path, expected: str, what: str, mend: str) -> None:
+    for name in (SIGNATURE, *ADDED, f"{PLAIN}/{SUMS}"):
+        if (folder / name).is_dir():
+            raise PipelineError(f"{what}: {name} arrived as a folder, expected a file or nothing; {THEIRS}")
     found, listed = _digests(folder), _listed(folder) | {SUMS: expected}
     for name in (SUMS, *sorted(listed.keys() | found.keys())):
         if found.get(name) != listed.get(name):
-            advice = mend if name in listed else "whoever put it into the store should delete it there"
+            advice = mend if name in listed else THEIRS
             raise PipelineError(
                 f"{what}: {name} arrived with SHA-256 {found.get(name, 'of nothing: it is missing')}, expected "
                 f"{listed.get(name, f'none: {SUMS} does not list it')}; {advice}"

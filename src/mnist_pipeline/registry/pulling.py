@@ -5,6 +5,7 @@
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mlflow.artifacts import download_artifacts
@@ -66,7 +67,8 @@ def pull(version: Version, folder: Path, built: Built | None = None) -> None:
 
 def _download(version: Version, folder: Path) -> None:
     """Bring all files of a version into `folder` and check them."""
-    download_artifacts(artifact_uri=f"models:/{version.name}/{version.number}", dst_path=str(folder))
+    with suppress(IsADirectoryError):  # of a folder at the place of the file that MLflow adds, which `check` names
+        download_artifacts(artifact_uri=f"models:/{version.name}/{version.number}", dst_path=str(folder))
     if not any((folder / PLAIN).glob("*")):
         raise PipelineError(
             f"{version}: the store has no files of it; if its folder was moved: mnist relocate; if they were deleted: "
