@@ -86,6 +86,30 @@ def test_where_git_has_no_lock_nothing_is_said(project: Repository, monkeypatch:
     assert provenance.uncommitted(native) == ""
 
 
+def test_what_takes_results_back_leaves_what_is_staged_and_what_git_has_not(
+    project: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit that is staged alone, and a picture that is new."""
+    monkeypatch.chdir(project.path)
+    notes, new = project.path / "metrics/notes.md", project.path / "results/test/plain/pictures/new.png"
+    notes.write_text("before", "utf-8")
+    project.commit("Notes")
+    notes.write_text("staged", "utf-8")
+    new.write_text("new", "utf-8")
+    project.run("git", "add", "--force", str(notes), str(new))
+    notes.write_text("before", "utf-8")
+    project.edit("metrics/models/plain.json", test_loss=0.123)
+    (project.path / "dvc.lock").write_bytes(project.lock() + b"# other\n")
+    [(count, _, back)] = LINE.findall(provenance.uncommitted(Runtime(device="cpu", threads=1)))
+    assert (count, back) == ("3", "git checkout HEAD -- dvc.lock metrics/models/plain.json")
+    project.run(*back.split())
+    assert project.run("git", "show", ":metrics/notes.md") == "staged"
+    assert (project.status(), new.read_text("utf-8")) == (
+        "MM metrics/notes.md\nA  results/test/plain/pictures/new.png\n",
+        "new",
+    )
+
+
 def test_what_takes_results_back_leaves_other_edits(project: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.path)
     notes = project.path / "results/my notes.md"

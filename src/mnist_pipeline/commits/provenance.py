@@ -49,14 +49,14 @@ def uncommitted(runtime: Runtime) -> str:
     why = [f"{_heads(inputs, ', ')} changed"] if inputs else []
     why += [f"this machine computes in native arithmetic ({native})"] if portable.expected(runtime) == "native" else []
     cause = f"since {' and '.join(why)}" if why else "though no input changed: see `mnist verify-repro --here`"
-    which = " ".join(_alone(made))
-    keep = f"`git add {which}` and `git commit` keep them, `git checkout HEAD -- {which}` takes them back"
+    which, back = (" ".join(_alone(files)) for files in (made, _changed(LOCK.as_posix(), *outs, how="--diff-filter=a")))
+    keep = f"`git add {which}` and `git commit` keep them, `git checkout HEAD -- {back}` takes them back"
     return f"files that differ from the committed ones: {len(made)}, {cause}; {keep}"
 
 
-def _changed(*names: str) -> list[str]:
+def _changed(*names: str, how: str = "--no-renames") -> list[str]:
     """Which of these files and folders, or files in them, differ from HEAD: paths from the top of the repository."""
-    return git.ask("diff", "--name-only", "-z", "HEAD", "--", *names).split("\0")[:-1]
+    return git.ask("diff", "--no-renames", "--name-only", "-z", how, "HEAD", "--", *names).split("\0")[:-1]
 
 
 def _heads(changed: list[str], separator: str) -> str:
@@ -66,11 +66,11 @@ def _heads(changed: list[str], separator: str) -> str:
 
 
 def _alone(changed: list[str]) -> list[str]:
-    """These files, but the folders they are in where nothing else there differs from HEAD, as a shell takes them."""
+    """These files, but the folders they are in where nothing else there differs from HEAD or is staged, for a shell."""
     prefix = git.ask("rev-parse", "--show-prefix")
     here = [path.removeprefix(prefix) for path in changed]
     heads = {path: path.partition("/")[0] for path in here}
-    whole = {head for head in heads.values() if set(_changed(head)) <= set(changed)}
+    whole = {head for head in heads.values() if {*_changed(head), *_changed(head, how="--cached")} <= set(changed)}
     return [shlex.quote(name) for name in dict.fromkeys(heads[path] if heads[path] in whole else path for path in here)]
 
 
