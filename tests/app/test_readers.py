@@ -1,5 +1,6 @@
 """Readers: what a picture does to its process ends with that, and the next picture is read."""
 
+import contextlib
 import io
 import time
 from collections.abc import Iterator
@@ -79,6 +80,23 @@ def test_a_process_that_was_killed_is_replaced(one: Readers) -> None:
     (process,) = _processes()
     process.kill()
     process.wait()
+    assert _reads(one)
+
+
+def test_a_process_that_is_stopped_is_replaced(one: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not even receive the picture, which is more than fits between two processes."""
+    (process,) = _processes()
+    process.suspend()
+    monkeypatch.setattr(readers, "SECONDS", 1.0)
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(one.read, SEVEN + bytes(5_000_000))
+        try:
+            with pytest.raises(PipelineError, match=r"^picture: not read within 1 s; make it smaller or simpler$"):
+                answer.result(timeout=5)
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    monkeypatch.undo()
     assert _reads(one)
 
 

@@ -10,8 +10,10 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from threading import Timer
 
 import numpy as np
 import psutil
@@ -61,14 +63,17 @@ class Reader:
         if self._process.poll() is not None:
             self._replace()
         self.wait()
-        try:
+        answer, began, limit = b"", time.monotonic(), Timer(SECONDS, self._process.kill)
+        limit.start()  # a process that is stopped does not even take what is sent
+        with contextlib.suppress(EOFError, OSError):
             self._connection.send_bytes(content)
-            answer = self._receive(SECONDS)
-        except (EOFError, OSError) as error:
+            answer = self._connection.recv_bytes(LONGEST_ANSWER)
+        limit.cancel()
+        slow = time.monotonic() - began >= SECONDS  # the process may be killed, whatever it answered
+        if slow or not answer:
             self._replace()
-            slow = isinstance(error, TimeoutError)
             cause = f"not read within {SECONDS:.0f} s" if slow else "the process that read it ended"
-            raise PipelineError(f"picture: {cause}; make it smaller or simpler") from None
+            raise PipelineError(f"picture: {cause}; make it smaller or simpler")
         if answer[:1] != READ:
             raise PipelineError(answer[1:].decode())
         return np.frombuffer(bytearray(answer[1:]), np.float32).reshape(idx.SIZE, idx.SIZE)
