@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pictures import explanation, recognition
 from mnist_pipeline.training import predictor
 from mnist_pipeline.training.predictor import Classifier
@@ -50,6 +51,14 @@ def test_a_bad_file_is_named_and_the_others_are_recognised(
     assert text.startswith(f"{folder / 'notes.txt'}: not a picture")
     assert none == f"{folder / 'none.png'}: no such file"
     assert empty.startswith(f"{tmp_path / 'empty'}: no pictures in this folder")
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 3e38])
+def test_weights_that_lead_to_no_probabilities_are_refused(weight: float, classifier: Classifier, folder: Path) -> None:
+    for one in classifier.parameters():
+        one.data.fill_(weight)
+    with pytest.raises(PipelineError, match=r"^the model answers NaN instead of probabilities: its weights are not "):
+        recognition.recognise_all(classifier, [folder])
 
 
 def test_the_table_has_a_row_a_picture(classifier: Classifier, folder: Path) -> None:

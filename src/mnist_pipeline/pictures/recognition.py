@@ -1,5 +1,6 @@
 """Recognition of what is in picture files and folders: read and classify."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,10 @@ class Recognition:
 
 @torch.inference_mode()
 def probabilities(classifier: Classifier, pixels: Pixels) -> list[float]:
-    """Of each class, for what `reader.read` gives."""
+    """Of each class, for what `reader.read` gives. Raises PipelineError when the weights lead to none."""
     found: list[float] = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
+    if not all(map(math.isfinite, found)):
+        raise PipelineError("the model answers NaN instead of probabilities: its weights are not finite; use another")
     return found
 
 
