@@ -141,7 +141,7 @@ def test_any_file_that_is_another_is_refused_by_pull_and_by_the_page(
 @pytest.mark.parametrize(("name", "message"), [
     (NETWORK, "there is no file extra_files/mlp_28.py, and SHA256SUMS does not ask for it"),
     ("extra_files/model.json", "there is no file extra_files/model.json"),
-    ("registered_model_meta", "registered_model_meta arrived as a folder, expected a file or nothing"),
+    ("registered_model_meta", "registered_model_meta"),
     ("README.md", "README.md arrived as a folder"),
     ("extra_files/SHA256SUMS", "extra_files/SHA256SUMS arrived as a folder"),
 ])  # fmt: skip
@@ -173,6 +173,27 @@ def test_sums_that_are_no_text_are_refused_in_one_line(store: Repository, tmp_pa
     retag(store, sha256_of(champion(store) / integrity.SUMS))
     (output,) = store.run("mnist", "pull", str(tmp_path / "new"), code=1).splitlines()
     assert output.startswith("error: tiny version 1 (plain): ")
+
+
+def test_what_somebody_wrote_does_not_command_a_terminal(store: Repository, tmp_path: Path) -> None:
+    """Tags of a version, names of its files; nor does a number too large, or a link to nothing, end in a traceback."""
+    odd, (metrics,) = f"{chr(27)}[2J", (store.path / ".mlflow").rglob("metrics/plain.json")
+    which = "WHERE key IN ('model', 'candidate') AND version = 2"
+    store.query(f"UPDATE model_version_tags SET value = '{odd}' {which}")  # noqa: S608
+    metrics.write_text(json.dumps(json.loads(metrics.read_bytes()) | {"test_accuracy": 10**400}), "utf-8")
+    refused = [store.run("mnist", "promote", "2", "--reason", "odd", code=1)]
+    refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
+    (champion(store) / odd).touch()
+    refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
+    retag(store, odd)
+    refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
+    (champion(store) / "link").symlink_to(tmp_path / "nowhere")
+    refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
+    reasons = "can't be champion (?[2J", "card needs (Overflow", "?[2J arrived", "expected ?[2J", "/link'"
+    for output, reason in zip(refused, reasons, strict=True):
+        assert reason in output
+        assert len(output.splitlines()) == 1
+        assert odd not in output
 
 
 def test_what_the_page_keeps_is_fetched_again_when_it_was_damaged(store: Repository, tmp_path: Path) -> None:

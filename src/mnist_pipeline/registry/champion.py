@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.tables import CONTROL
 from mnist_pipeline.registry import store, versions
 from mnist_pipeline.registry.connection import existing, insist
 from mnist_pipeline.registry.versions import CHAMPION, MOVE, Version, reigns
@@ -70,7 +71,7 @@ def promote(name: str, number: int, reason: str, force: bool) -> Version:
         holder, worse = current(registered), ""
         if not chosen.is_candidate:
             why = chosen.tags.get("candidate", "no: its tags do not say so; `mnist publish` its commit again")
-            raise PipelineError(f"{chosen}: can't be champion ({why.removeprefix('no: ')})")
+            raise PipelineError(f"{chosen}: can't be champion ({CONTROL.sub('?', why.removeprefix('no: '))})")
         if holder and holder.number != number and not chosen.is_comparable(holder):
             worse = f"was validated on other images than {holder}"
         elif holder and holder.beats(chosen):

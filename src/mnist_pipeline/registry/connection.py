@@ -4,9 +4,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import mlflow
 import requests
+from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
@@ -14,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError
 from mnist_pipeline.core.files import whole
+from mnist_pipeline.core.tables import CONTROL
 from mnist_pipeline.registry import store
 
 CERTIFICATES = "look at MLFLOW_TRACKING_SERVER_CERT_PATH and …CLIENT_CERT_PATH"
@@ -71,9 +74,17 @@ def errors_in_one_line() -> Iterator[None]:
         yield
     except (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error) as error:
         shown = store.shown(uri)
-        cause = " ".join(str(error).replace(uri, shown).split())
+        cause = CONTROL.sub("?", " ".join(str(error).replace(uri, shown).split()))
         advice = "".join(f"; {what}, then run this again" for words, what in ADVICE.items() if words in cause)
         raise PipelineError(f"MLflow's store at {shown} (MLFLOW_TRACKING_URI): {cause[:300]}{advice}") from None
+
+
+def download(address: str, folder: Path) -> None:
+    """Bring all files of a model into `folder`. Raises PipelineError where links, or folders, stand in their places."""
+    try:
+        download_artifacts(artifact_uri=address, dst_path=str(folder))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise PipelineError(f"{address}: {error}; whoever put that into the store should delete it there") from None
 
 
 @contextmanager

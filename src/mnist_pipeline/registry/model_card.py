@@ -111,7 +111,7 @@ def write(version: Version, folder: Path) -> str:
             recipe=manifest.recipe.model_dump_json(indent=2, exclude_none=True),
             licence=LICENCES.get(version.name, UNKNOWN),
         )
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         said = f"{version}: its run has not what the model card needs ({type(error).__name__}: {error})"
         raise PipelineError(f"{said}; `mnist publish` its commit again into a store of your own") from error
 

@@ -5,17 +5,15 @@
 
 import json
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
-from mlflow.artifacts import download_artifacts
 from mlflow.tracking import MlflowClient
 
 from mnist_pipeline.commits import lockfile
 from mnist_pipeline.commits.lineage import Built
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry import integrity, model_card
-from mnist_pipeline.registry.connection import existing
+from mnist_pipeline.registry.connection import download, existing
 from mnist_pipeline.registry.integrity import PLAIN
 from mnist_pipeline.registry.publication import MD5
 from mnist_pipeline.registry.versions import Version
@@ -67,8 +65,7 @@ def pull(version: Version, folder: Path, built: Built | None = None) -> None:
 
 def _download(version: Version, folder: Path) -> None:
     """Bring all files of a version into `folder` and check them."""
-    with suppress(IsADirectoryError):  # of a folder at the place of the file that MLflow adds, which `check` names
-        download_artifacts(artifact_uri=f"models:/{version.name}/{version.number}", dst_path=str(folder))
+    download(f"models:/{version.name}/{version.number}", folder)
     if not any((folder / PLAIN).glob("*")):
         raise PipelineError(
             f"{version}: the store has no files of it; if its folder was moved: mnist relocate; if they were deleted: "

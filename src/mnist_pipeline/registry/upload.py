@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
-from mlflow.artifacts import download_artifacts, list_artifacts
+from mlflow.artifacts import list_artifacts
 from mlflow.models import Model, infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
@@ -21,7 +21,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.registry import integrity
-from mnist_pipeline.registry.connection import GONE, tolerated
+from mnist_pipeline.registry.connection import GONE, download, tolerated
 from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints, predictor
@@ -74,7 +74,7 @@ def _check(client: MlflowClient, given: Publication, version: Version) -> None:
     """Raise PipelineError when the files that the store has now, and their digest, are not of one upload of ours."""
     tags = client.get_model_version(given.name, str(version.number)).tags
     with TemporaryDirectory() as temporary:
-        download_artifacts(artifact_uri=f"models:/{version.model_id}", dst_path=temporary)
+        download(f"models:/{version.model_id}", Path(temporary))
         integrity.check_own(Path(temporary), tags.get(integrity.TAG, ""), str(version))
         network = Path(temporary) / integrity.PLAIN / given.network.name
         if not network.is_file() or network.read_bytes() != given.network.read_bytes():
@@ -84,7 +84,7 @@ def _check(client: MlflowClient, given: Publication, version: Version) -> None:
 def _clear(client: MlflowClient, model_id: str, new: Path) -> None:
     """Delete from the store what `publish` once brought of a model and would not overwrite now; nothing of others."""
     with TemporaryDirectory() as temporary:
-        download_artifacts(artifact_uri=f"models:/{model_id}", dst_path=temporary)
+        download(f"models:/{model_id}", Path(temporary))
         stale = integrity.left_over(Path(temporary), new)
     artifacts = get_artifact_repository(client.get_logged_model(model_id).artifact_location)
     for name in stale:

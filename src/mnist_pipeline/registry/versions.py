@@ -48,7 +48,8 @@ class Version:
 
     @property
     def model(self) -> str:
-        return self.tags.get("model", "unknown")
+        model = self.tags.get("model", "unknown")
+        return model if model.isprintable() else ascii(model)  # a tag, which anybody may have written
 
     @property
     def classes(self) -> list[str]:
@@ -83,8 +84,7 @@ class Version:
         return self.is_comparable(other) and ours is not None and theirs is not None and ours > theirs
 
     def __str__(self) -> str:
-        model = self.model if self.model.isprintable() else ascii(self.model)  # a tag, which anybody may have written
-        return f"{self.name} version {self.number} ({model})"
+        return f"{self.name} version {self.number} ({self.model})"
 
 
 class Reign(BaseModel, frozen=True):
