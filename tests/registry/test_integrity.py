@@ -185,11 +185,12 @@ def test_what_somebody_wrote_does_not_command_a_terminal(store: Repository, tmp_
     refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
     (champion(store) / odd).touch()
     refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
+    (champion(store) / odd).unlink()
     retag(store, odd)
     refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
     (champion(store) / "link").symlink_to(tmp_path / "nowhere")
-    refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1)]
-    reasons = "can't be champion (?[2J", "card needs (Overflow", "?[2J arrived", "expected ?[2J", "/link'"
+    refused += [store.run("mnist", "pull", str(tmp_path / "new"), code=1), store.run("mnist", "publish", code=1)]
+    reasons = "can't be champion (?[2J", "card needs (Overflow", "File ?[2J", "expected ?[2J", "/link'", "/link'"
     for output, reason in zip(refused, reasons, strict=True):
         assert reason in output
         assert len(output.splitlines()) == 1

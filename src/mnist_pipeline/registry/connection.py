@@ -80,9 +80,16 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def download(address: str, folder: Path) -> None:
-    """Bring all files of a model into `folder`. Raises PipelineError where links, or folders, stand in their places."""
-    try:
+    """Bring all files of a model into `folder`. Raises PipelineError as `files` does."""
+    with files(address):
         download_artifacts(artifact_uri=address, dst_path=str(folder))
+
+
+@contextmanager
+def files(address: str) -> Iterator[None]:
+    """Raise PipelineError where links to nothing, or folders, stand in the places of files in a store on this disk."""
+    try:
+        yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise PipelineError(f"{address}: {error}; whoever put that into the store should delete it there") from None
 

@@ -21,7 +21,7 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.registry import integrity
-from mnist_pipeline.registry.connection import GONE, download, tolerated
+from mnist_pipeline.registry.connection import GONE, download, files, tolerated
 from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints, predictor
@@ -33,7 +33,7 @@ PAUSE = 1.0, 5.0  # seconds, at random: an upload takes one or two
 
 def is_listed(client: MlflowClient, version: Version) -> bool | None:
     """Whether the store lists SHA256SUMS of a version; None where its model was removed: there is no place for any."""
-    with tolerated(GONE):
+    with tolerated(GONE), files(str(version)):
         if version.model_id:
             return any(file.path == integrity.SUMS for file in client.list_logged_model_artifacts(version.model_id))
         copied = list_artifacts(artifact_uri=f"models:/{version.name}/{version.number}")
