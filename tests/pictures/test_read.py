@@ -93,6 +93,13 @@ def test_size_place_colour_alpha_and_polarity_do_not_matter(
     assert alike(pixels(picture), plain) > 0.75
 
 
+@pytest.mark.parametrize("width", [0.06, 0.12])
+def test_a_drawing_of_two_colours_is_found_as_with_grain_where_no_short_cut_is_taken(width: float) -> None:
+    drawing = draw((168, 168), (24, 24, 120), width, paper=(0, 0, 0), ink=(254, 254, 254))
+    grain = np.random.default_rng(0).integers(0, 2, (168, 168, 1), np.uint8)
+    assert alike(pixels(drawing), pixels(Image.fromarray(np.asarray(drawing) + grain))) > 0.99
+
+
 @pytest.mark.parametrize("width", [0.02, 0.05, 0.16])
 def test_thin_and_thick_strokes_stay_the_digit(width: float, plain: npt.NDArray[np.float32]) -> None:
     seen = pixels(draw(width=width))

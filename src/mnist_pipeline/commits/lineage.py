@@ -8,7 +8,6 @@ from mnist_pipeline.commits.lockfile import LOCK
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.training import checkpoints
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Built:
     @property
     def weights_md5(self) -> str | None:
         """The digest of the weights alone, from that list; None where DVC's cache does not have it (`dvc fetch`)."""
-        return (self.revision.listing(self.folder_md5 or "") or {}).get(checkpoints.WEIGHTS)
+        return (self.revision.listing(self.folder_md5 or "") or {}).get(paths.WEIGHTS)
 
     def network_md5(self, file: str) -> str | None:
         """The digest of the network's file of this name that dvc.lock says it was trained with."""

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnist_pipeline.commits import git, lockfile
 from mnist_pipeline.commits.lockfile import LOCK, Lock
@@ -16,6 +14,9 @@ from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.pipeline import dvc_program
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORKING_TREE = "working tree"
 Content = TypeVar("Content")
@@ -84,8 +85,10 @@ class Revision:
         """What `evaluate` found of a model. Raises PipelineError when it is not there."""
         return self.json(paths.metrics(model))
 
-    def predictions(self, model: str) -> pd.DataFrame:
+    def predictions(self, model: str) -> "pd.DataFrame":
         """A row a test image: `index`, and as places in `classes` its `label` and the one `predicted`."""
+        import pandas as pd  # takes half a second, and few commands need it
+
         path, columns = paths.test(model) / "predictions.csv", ["index", "label", "predicted"]
         place = dict.fromkeys(columns[1:], self.classes.index)
         return self._read(path, lambda content: pd.read_csv(io.BytesIO(content), usecols=columns, converters=place))
@@ -96,8 +99,10 @@ class Revision:
         data = self.json(paths.DATA_METRICS) if self.has(paths.DATA_METRICS) else {}
         return list(data.get("classes", DIGITS))
 
-    def history(self, model: str) -> pd.DataFrame:
+    def history(self, model: str) -> "pd.DataFrame":
         """A row for each step that `train` noted of a model; what a row does not have is NaN."""
+        import pandas as pd
+
         return self._read(paths.history(model), lambda content: pd.read_csv(io.BytesIO(content)))
 
     @cached_property

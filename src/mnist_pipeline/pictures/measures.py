@@ -37,11 +37,13 @@ def paper(colours: Colours, where: Mask, degree: int) -> Colours:
     terms, seen = (part[::every, ::every][here] for part in (surfaces, colours))
     even = np.zeros((3 * degree, 3))
     even[0] = np.median(seen, axis=0)
-    weights = even
+    weights, before = even, np.zeros(0, dtype=bool)
     for _ in range(ROUNDS):
         distances = np.linalg.norm(seen - terms @ weights, axis=1)
         on_it = distances <= 3 * np.median(distances) + 2  # at least half; the 2 is for paper without any grain
-        weights = np.linalg.lstsq(terms[on_it], seen[on_it], rcond=None)[0]
+        if np.array_equal(on_it, before):
+            break
+        weights, before = np.linalg.lstsq(terms[on_it], seen[on_it], rcond=None)[0], on_it
     off = np.median(np.linalg.norm(seen - terms @ weights, axis=1))
     fitted: Colours = surfaces @ (even if off > FAINTEST else weights)
     return fitted

@@ -58,16 +58,16 @@ class Region:
         return stroke_width(self.mask[self.box])
 
 
-def stable(shades: Shades, smallest: int) -> list[Region]:
+def stable(shades: Shades, smallest: int, levels: int = LEVELS) -> list[Region]:
     """Light and dark regions of a picture (rows, columns) whose longer side has at least `smallest` pixels."""
-    step = float(np.ptp(shades)) / LEVELS
-    return [region for side in (shades, -shades) for region in _sweep(side, step, smallest)] if step else []
+    step = float(np.ptp(shades)) / levels
+    return [region for side in (shades, -shades) for region in _sweep(side, step, smallest, levels)] if step else []
 
 
-def _sweep(shades: Shades, step: float, smallest: int) -> Iterator[Region]:
+def _sweep(shades: Shades, step: float, smallest: int, levels: int) -> Iterator[Region]:
     """Regions as they end: when they grow into something else, or the threshold is at its lowest."""
     alive: list[Region] = []
-    for level in float(shades.max()) - step * np.arange(1, LEVELS):
+    for level in float(shades.max()) - step * np.arange(1, levels):
         labels, _ = ndimage.label(shades > level, NEIGHBOURS)
         within = defaultdict(list)
         for region in alive:

@@ -25,17 +25,19 @@ NEARLY_ALL = 0.9
 LARGEST_HOLE = 0.9  # of the digit's longer side
 NARROW_HOLE = 0.4  # likewise: more, in a rim that is `PAPER` times as wide as its strokes, is ink on paper and no hole
 PAPER = 1.5
+SOFT = 0.5  # of the ink of a drawing: what its strokes have of soft edges
 LOOKED_AT = 40  # the most prominent regions; a digit that a reader sees is among the first few
 
 
 def find(colours: Colours) -> Mask | None:
     """The digit's pixels in a picture (rows, columns, 3) of 0–255, or None when there is nothing like a digit: the most
     prominent region or, where that is a part of a digit, a hole in it, or paper that it is on, the digit."""
-    shades = _contrast(colours)
+    drawing = _drawing(colours)
+    shades, levels = (_contrast(colours), regions.LEVELS) if drawing is None else (drawing, 2)
     smallest = max(SMALLEST, round(SMALLEST_SHARE * max(shades.shape)))
     steps = np.abs(np.diff(shades, axis=1))  # of neighbours; a quarter of them is in no edge, and tells the grain
     least = max(FAINTEST, NOISE * (float(np.quantile(steps, 0.25) / 0.4506) if steps.size else 0.0))
-    found = [region for region in regions.stable(shades, smallest) if region.contrast >= least]
+    found = [region for region in regions.stable(shades, smallest, levels) if region.contrast >= least]
     looked_at = nlargest(LOOKED_AT, found, key=_size_and_contrast)
     drawn = {region: prominence for region in looked_at if (prominence := _prominence(region))}
     if not drawn:
@@ -43,6 +45,17 @@ def find(colours: Colours) -> Mask | None:
     best = max(drawn, key=drawn.__getitem__)
     whole = max((one for one in drawn if _completes(one, best)), key=attrgetter("side"), default=best)
     return max((one for one in drawn if _is_ink_on(one, whole)), key=drawn.__getitem__, default=whole).mask
+
+
+def _drawing(colours: Colours) -> Shades | None:
+    """The shades of a picture of two colours and little between them, soft edges; None for any other."""
+    codes = colours @ (65536.0, 256.0, 1.0)  # a number for each colour
+    first, last = codes == codes.min(), codes == codes.max()
+    ink = min(first.sum(), last.sum())
+    if (first & last).any() or (~(first | last)).sum() > SOFT * ink:
+        return None
+    difference = colours[last][0] - colours[first][0]
+    return np.asarray(colours @ difference / np.linalg.norm(difference) / np.sqrt(3))
 
 
 def _contrast(colours: Colours) -> Shades:
@@ -60,13 +73,14 @@ def _size_and_contrast(region: Region) -> float:
 
 def _prominence(region: Region) -> float:
     """How much the region stands out; 0 when it has not the shape of a digit."""
+    top, bottom, left, right = (float(edge.mean()) for edge in edges(region.mask))
+    if max(top, bottom, left, right) > WHOLE_EDGE:  # as sky, table and the paper beside a digit have it
+        return 0.0
     outline = region.filled & ~ndimage.binary_erosion(region.filled)
     on_edge = float(np.concatenate(edges(region.filled)).sum() / outline.sum())
-    top, bottom, left, right = (float(edge.mean()) for edge in edges(region.mask))
     thin = region.stroke < NARROWEST * max(region.mask.shape)  # narrower than any digit's stroke
     ruled = thin and ((top and bottom) or (left and right))  # the lines of ruled paper
-    holds_an_edge = max(top, bottom, left, right) > WHOLE_EDGE  # as sky, table and the paper beside a digit do
-    if ruled or holds_an_edge or on_edge > ON_EDGE or not _drawn(region.mask[region.box]):
+    if ruled or on_edge > ON_EDGE or not _drawn(region.mask[region.box]):
         return 0.0
     depth = float(region.shades[region.mask].max()) - region.lowest + region.step
     one_shade = min(1.0, region.contrast / depth)  # ink is of one shade; what is not keeps changing with the threshold

@@ -23,7 +23,7 @@ from mnist_pipeline.core.files import whole, write_json
 from mnist_pipeline.exact import layers
 from mnist_pipeline.training.manifest import Manifest
 
-WEIGHTS, MANIFEST = "weights.safetensors", paths.MANIFEST
+WEIGHTS, MANIFEST = paths.WEIGHTS, paths.MANIFEST
 OPTIMIZER, OPTIMIZER_GROUPS = "optimizer.safetensors", "optimizer.json"
 
 
