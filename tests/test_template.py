@@ -1,5 +1,6 @@
 """docs/template.md, followed in a copy: without the rooms that may go, and renamed, with other data and one network."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,8 @@ COMMANDS = "conveniences"  # the file of `cli` that needs these rooms
 RESULTS = ("metrics", "results")  # of other models
 MNIST = ("studies", "tests/studies", "benchmarks", "data/archive/mnist")
 TESTS = ("test_layers.py", "test_graph.py", "test_reproducibility.py", *WALL)
-PACKAGE, RENAMED = "mnist_pipeline", "letters_pipeline"
+PACKAGE = "mnist_pipeline"
+PAGE = (ROOT / "docs" / "template.md").read_text(encoding="utf-8")
 NETWORK = '''"""One linear layer."""
 
 from torch import nn
@@ -51,7 +53,7 @@ def template(tmp_path: Path) -> Repository:
 
 @pytest.mark.long
 def test_a_template_without_what_is_removable(template: Repository, project: Repository) -> None:
-    runs = _programs(template, PACKAGE)
+    runs = _programs(template)
     runs("python", "-m", "pytest", "-q", "-n", "2", *(f"tests/{name}" for name in TESTS))
     _forget(template, *RESULTS)
     template.write_params(project.params())
@@ -72,10 +74,10 @@ def test_a_template_renamed_with_other_data_and_one_network(template: Repository
     params = template.path / paths.PARAMS
     params.write_text(f"# yaml-language-server: $schema={paths.SCHEMA}\n{params.read_text('utf-8')}", "utf-8")
     template.run("git", "add", "--all")
-    rename = f"git grep -lz {PACKAGE} | xargs -0 sed -i 's/{PACKAGE}/{RENAMED}/g' && git mv src/{PACKAGE} src/{RENAMED}"
-    template.run("sh", "-c", rename)
+    for command in re.findall(r"^\$ (git grep .*)", PAGE, flags=re.MULTILINE):
+        template.run("sh", "-ec", command)
 
-    runs = _programs(template, RENAMED)
+    runs = _programs(template)
     assert runs("mnist", "schema").strip() == str(template.path / paths.SCHEMA)
     runs("python", "-m", "tests.golden")
     runs("python", "-m", "pytest", "-q", "-n", "2", *(f"tests/{name}" for name in TESTS))
@@ -90,15 +92,16 @@ def _forget(template: Repository, *folders: str) -> None:
         shutil.rmtree(template.path / folder)
 
 
-def _programs(template: Repository, package: str) -> Callable[..., str]:
-    """Runs a program of an environment that has these packages, but of this project only the template's."""
+def _programs(template: Repository) -> Callable[..., str]:
+    """Runs a program of an environment that has these packages, but of this project only the template, as installed."""
     venv = template.path.parent / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
-    python, mnist = venv / "bin" / "python", venv / "bin" / "mnist"
+    python = str(venv / "bin" / "python")
     site = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
     (Path(site.strip()) / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    mnist.write_text(f"#!{python}\nfrom {package}.cli import main\n\nmain()\n", encoding="utf-8")
-    mnist.chmod(0o755)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", python, "install"]
+    editable = ["--ignore-installed", "--no-deps", "--no-build-isolation", "--editable", str(template.path)]
+    subprocess.run(pip + editable, check=True)
     (venv / "bin" / "dvc").symlink_to(Path(sys.executable).parent / "dvc")
     variables = environment(PYTHONPATH=str(template.path / "src"))
     variables["PATH"] = f"{venv / 'bin'}:{variables['PATH']}"
