@@ -45,6 +45,17 @@ def test_models_are_compared_seed_by_seed() -> None:
     assert (row["seeds"], row["wins"]) == (3, 3)
 
 
+def test_p_is_corrected_for_how_many_models_are_held_against_the_best() -> None:
+    """A third model is as far behind as the second is ahead, so both have the same p: each counts twice."""
+    more = pd.concat([THREE, results(behind=[(0.87, 0.90), (0.91, 0.90), (0.92, 0.90)])])
+    table = seeds.summary(more).loc[["other", "behind"]]
+    assert list(table["p"]) == pytest.approx([1 - math.sqrt(12 / 14)] * 2)
+    assert list(table["p_corrected"]) == pytest.approx(list(2 * table["p"]))
+    shown = seeds.table(more, "1234567", tables.markdown)
+    assert [row[5] for row in rows(shown)] == ["0.148", "–", "0.148"]
+    assert "corrected for the number of models (Holm)" in shown
+
+
 def test_the_same_seeds_are_paired_in_whatever_order_they_come() -> None:
     pd.testing.assert_frame_equal(
         seeds.summary(THREE.iloc[[3, 2, 1, 0, 5, 4]]).sort_index(), seeds.summary(THREE).sort_index()

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from mnist_pipeline.compare import significance
 from mnist_pipeline.core import tables
 from mnist_pipeline.core.files import write_json
 from mnist_pipeline.core.tables import ABSENT
@@ -24,7 +25,8 @@ ACCURACIES = ["test_accuracy", "validation_accuracy"]
 def summary(results: pd.DataFrame) -> pd.DataFrame:
     """A row a model, best mean test accuracy first: of each accuracy `_mean`, `_sd` (n - 1), `_low` and `_high`;
     against the best model, in test accuracy over the same seeds, `difference` with `_sd` and `_se`, `p` of the paired
-    t-test (two-sided), and `wins`, the seeds with a higher one. What can't be computed is NaN, as with one seed."""
+    t-test (two-sided), `p_corrected` by Holm's method for how many models have one, and `wins`, the seeds with a higher
+    accuracy. What can't be computed is NaN, as with one seed."""
     table = results.groupby("model", sort=False)[ACCURACIES].agg(["mean", "std", "min", "max"])
     table.columns = pd.Index([f"{name}_{figure}" for name in ACCURACIES for figure in ("mean", "sd", "low", "high")])
     best = table["validation_accuracy_mean"].idxmax()
@@ -32,7 +34,8 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     differences = accuracy.sub(accuracy[best], axis="index")
     mean, deviation, error = differences.mean(), differences.std(), differences.sem()
     p = pd.Series(2 * stats.t.sf((mean / error).abs(), len(accuracy) - 1), mean.index).where(deviation > SAME)
-    table = table.assign(difference=mean, difference_sd=deviation, difference_se=error, p=p)
+    corrected = pd.Series(significance.holm(p.dropna().tolist()), p.dropna().index, dtype=float)
+    table = table.assign(difference=mean, difference_sd=deviation, difference_se=error, p=p, p_corrected=corrected)
     table = table.assign(seeds=len(accuracy), wins=(differences > SAME).sum(), best=table.index == best)
     return table.sort_values("test_accuracy_mean", ascending=False, kind="stable")
 
@@ -45,16 +48,17 @@ def table(results: pd.DataFrame, commit: str, draw: Callable[[list[dict[str, str
         f"{draw(rows)}\n\n"
         f"Mean ± standard deviation (n − 1) over the seeds {seeds} at commit {commit}. "
         "Bold: the best mean on the validation\n"
-        "images; against it, seed by seed on the test images: mean difference ± standard error, p of a paired t-test.\n"
+        "images; against it, seed by seed on the test images: mean difference ± standard error, p of a paired t-test\n"
+        "(two-sided), corrected for the number of models (Holm).\n"
     )
 
 
 def _row(model: str, row: "pd.Series[Any]") -> dict[str, str]:
     difference = f"{100 * row['difference']:+.2f}".replace("-", "−")
-    p = ABSENT if math.isnan(row["p"]) else f"{row['p']:.3f}" if row["p"] >= 0.001 else "< 0.001"
+    p = row["p_corrected"]
     against = {
         "against the best, points": f"{difference}{_deviation(row['difference_se'])}",
-        "p": p,
+        "p": ABSENT if math.isnan(p) else f"{p:.3f}" if p >= 0.001 else "< 0.001",
         "seeds won": f"{row['wins']:.0f} of {row['seeds']:.0f}",
     }
     return {
