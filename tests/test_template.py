@@ -21,7 +21,6 @@ RESULTS = ("metrics", "results")  # of other models
 MNIST = ("studies", "tests/studies", "benchmarks", "data/archive/mnist")
 TESTS = ("test_layers.py", "test_graph.py", "test_reproducibility.py", *WALL)
 PACKAGE = "mnist_pipeline"
-PAGE = (ROOT / "docs" / "template.md").read_text(encoding="utf-8")
 NETWORK = '''"""One linear layer."""
 
 from torch import nn
@@ -74,10 +73,14 @@ def test_a_template_renamed_with_other_data_and_one_network(template: Repository
     params = template.path / paths.PARAMS
     params.write_text(f"# yaml-language-server: $schema={paths.SCHEMA}\n{params.read_text('utf-8')}", "utf-8")
     template.run("git", "add", "--all")
-    for command in re.findall(r"^\$ (git grep .*)", PAGE, flags=re.MULTILINE):
-        template.run("sh", "-ec", command)
+    page = (ROOT / "docs" / "template.md").read_text(encoding="utf-8")
+    renaming = re.findall(r"^\$ (git grep .*)", page, flags=re.MULTILINE)
+    assert len(renaming) == 2
+    template.run("sh", "-ec", "\n".join(renaming))
 
     runs = _programs(template)
+    runs("ruff", "check", "--fix", "--quiet", ".")
+    runs("ruff", "format", "--quiet", ".")
     assert runs("mnist", "schema").strip() == str(template.path / paths.SCHEMA)
     runs("python", "-m", "tests.golden")
     runs("python", "-m", "pytest", "-q", "-n", "2", *(f"tests/{name}" for name in TESTS))
