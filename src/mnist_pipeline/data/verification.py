@@ -51,7 +51,7 @@ def _check_labels(packed: Path, labels: idx.Bytes, classes: list[str]) -> None:
     if labels.max() >= len(classes):
         index = int(np.argmax(labels >= len(classes)))
         raise PipelineError(
-            f"{packed}: label {index}: expected 0–{len(classes) - 1}, found {labels[index]}; params.yaml has "
+            f"{packed}: label of image {index}: expected 0–{len(classes) - 1}, found {labels[index]}; params.yaml has "
             f"{len(classes)} names under data.classes, the first for label 0: name every class, or correct the file"
         )
 
