@@ -168,6 +168,19 @@ def test_weights_that_are_not_the_registered_ones_are_refused(filled: Repository
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"), [("s3://bucket/x", "No module named"), ("ftp://127.0.0.1:1/x", "Connection refused")]
+)
+def test_files_that_are_somewhere_else_end_in_a_line(
+    place: str, reason: str, filled: Repository, tmp_path: Path
+) -> None:
+    """As those of a server whose files are in a cloud, which MLflow needs other packages for."""
+    filled.query(f"UPDATE model_versions SET source = '{place}', storage_location = '{place}'")  # noqa: S608
+    output = filled.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    assert reason in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
 def test_after_a_move_models_load_again(filled: Repository, tmp_path: Path) -> None:
     assert "every address leads to where the artifacts are" in filled.run("mnist", "relocate")
     moved = Repository(Path(shutil.move(filled.path, tmp_path / "elsewhere, with späces")))

@@ -16,6 +16,11 @@ folder = sys.argv[1]
 run = client.create_run(client.create_experiment("theirs", artifact_location=f"file://{folder}/artifacts"))
 client.log_text(run.info.run_id, "theirs", "note.txt")
 """
+EXPERIMENT = """
+import mlflow
+from mnist_pipeline.registry import store
+mlflow.MlflowClient(store.address()).create_experiment("tiny", store.artifacts())
+"""
 
 
 def _addresses(store: Path) -> set[str]:
@@ -56,6 +61,16 @@ def test_the_database_is_copied_before_it_is_changed(filled: Repository, tmp_pat
     assert f"was copied to {backup} before" in lines
     assert _addresses(backup) == before
     assert all(one.startswith(moved.path.as_uri()) for one in _addresses(moved.path / ".mlflow/mlflow.db"))
+
+
+def test_a_moved_store_without_any_run_is_not_published_to_either(project: Repository, tmp_path: Path) -> None:
+    """As one whose runs `mlflow gc` removed, or whose first publisher was killed: its experiment is at the old place."""
+    project.run("python3", "-c", EXPERIMENT)
+    moved = Repository(Path(shutil.move(project.path, tmp_path / "elsewhere")))
+    assert "was moved here" in moved.run("mnist", "publish", code=1)
+    moved.run("mnist", "relocate", "--apply")
+    moved.run("mnist", "publish")
+    assert not project.path.exists()
 
 
 @pytest.mark.parametrize("other", [False, True])

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.exc import SQLAlchemyError
 
-from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError
+from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError, refusal
 from mnist_pipeline.core.files import whole
 from mnist_pipeline.core.tables import CONTROL
 from mnist_pipeline.registry import store
@@ -87,11 +87,16 @@ def download(address: str, folder: Path) -> None:
 
 @contextmanager
 def files(address: str) -> Iterator[None]:
-    """Raise PipelineError where links to nothing, or folders, stand in the places of files in a store on this disk."""
+    """Raise PipelineError where links to nothing, or folders, stand in the places of files in a store on this disk, and
+    where a version's files are somewhere that can't be reached, or that MLflow needs another package for."""
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise PipelineError(f"{address}: {error}; whoever put that into the store should delete it there") from None
+    except (ImportError, OSError) as error:
+        if isinstance(error, requests.RequestException) or refusal(error):
+            raise
+        wanting = isinstance(error, ImportError)
+        advice = "install it" if wanting else "whoever put that into the store should delete it there"
+        raise PipelineError(f"{address}: {error}; {advice}") from None
 
 
 @contextmanager

@@ -93,13 +93,16 @@ def check(name: str) -> None:
 def _elsewhere(link: sqlite3.Connection, new: str) -> Iterator[tuple[str, str, bool]]:
     """Experiments with artifacts in other folders of this machine: name, that folder, whether it was moved to `new`."""
     experiments = link.execute("SELECT name, experiment_id, artifact_location FROM experiments").fetchall()
+    first = {location for _, number, location in experiments if number == 0}  # made with the database, beside it
     for name, number, location in experiments:
         old = location.removesuffix(f"/{number}")
         if old.startswith("file://") and old.endswith("/artifacts") and old != new:
             runs = link.execute("SELECT artifact_uri FROM runs WHERE experiment_id = ?", [number]).fetchall()
             found = any(_folder(uri.replace(old, new, 1)).exists() for (uri,) in runs)
             gone = not any(os.path.exists(_folder(uri)) for (uri,) in runs)  # noqa: PTH110 - False where nobody may look
-            yield name, old, found and gone
+            ((held,),) = link.execute(COUNT.format("runs", "artifact_uri"), {"old": old})
+            empty = not held and f"{old}/0" in first and not os.path.exists(_folder(old).parent)  # noqa: PTH110
+            yield name, old, (found or empty) and gone
 
 
 def _folder(uri: str) -> Path:
