@@ -1,25 +1,27 @@
 """Running the page: the address, what is loaded before the first request, and what is said when it can't start."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import requests
 
-from mnist_pipeline.app import hosting
+from mnist_pipeline.app import hosting, readers
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry.versions import Version
 from tests.pictures import bombs
 from tests.repository import ROOT, Repository, environment
-from tests.shelf import CHAMPION, Registry
+from tests.shelf import CHAMPION, Registry, serve
 
 PROGRAM = """
 import sys
@@ -112,6 +114,28 @@ def _slowly(content: bytes) -> Iterator[bytes]:
     for place in range(20):
         yield content[place : place + 1]
         time.sleep(0.2)
+
+
+def test_bodies_in_chunks_of_a_byte_keep_nobody_waiting(tmp_path: Path) -> None:
+    """Eight of them once kept others waiting for 19 s."""
+    head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serve(Registry(tmp_path / "registry").library(tmp_path / "kept")) as address, ThreadPoolExecutor() as threads:
+        place, over = (urlsplit(address).hostname, urlsplit(address).port), time.monotonic() + 5
+
+        def send() -> None:
+            while time.monotonic() < over:
+                with suppress(OSError), socket.create_connection(place) as link:
+                    link.sendall(head.encode() + b"1\r\nx\r\n" * 100_000)
+
+        for _ in range(8):
+            threads.submit(send)
+        requests.post(f"{address}/predict", readers.drawing([(0.5, 0.2), (0.5, 0.8)]), timeout=60)  # loads the model
+        began = time.monotonic()
+        answer = requests.post(f"{address}/predict", readers.drawing([(0.5, 0.2), (0.5, 0.8)]), timeout=60)
+        assert answer.ok
+        assert time.monotonic() - began < 3
+        refused = requests.post(f"{address}/predict", iter([b"x"]), timeout=60)
+        assert (refused.status_code, "Content-Length" in refused.text) == (400, True)
 
 
 def test_a_page_that_is_killed_leaves_no_process(tmp_path: Path) -> None:

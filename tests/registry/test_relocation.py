@@ -64,7 +64,7 @@ def test_the_database_is_copied_before_it_is_changed(filled: Repository, tmp_pat
 
 
 def test_a_moved_store_without_any_run_is_not_published_to_either(project: Repository, tmp_path: Path) -> None:
-    """As one whose runs `mlflow gc` removed, or whose first publisher was killed: its experiment is at the old place."""
+    """As one whose runs `mlflow gc` removed, or whose first publisher was killed; its experiment names the old one."""
     project.run("python3", "-c", EXPERIMENT)
     moved = Repository(Path(shutil.move(project.path, tmp_path / "elsewhere")))
     assert "was moved here" in moved.run("mnist", "publish", code=1)

@@ -1,14 +1,19 @@
 """A server as the store: certificates of whoever runs it, and what happens when it is emptied or away."""
 
 import shutil
+import socket
 import ssl
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from mnist_pipeline.registry import integrity
+from mnist_pipeline.core import background
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.registry import connection, integrity
 from tests.faults.tracking import Server
 from tests.repository import Repository, outcomes
 from tests.server import held, interleaving, proxy
@@ -48,6 +53,24 @@ def test_certificates_are_those_that_mlflow_is_told_of(
         for trust in ({"SERVER_CERT_PATH": str(certificate)}, {"INSECURE_TLS": "true"}):
             variables = {f"MLFLOW_TRACKING_{name}": value for name, value in trust.items()}
             assert "nothing is on record" in project.run("mnist", "history", code=0, **ours, **variables)
+
+
+def test_a_server_whose_answer_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeout of `requests` is for each pause in an answer, not for all of it."""
+
+    def drip(listener: socket.socket) -> None:
+        with suppress(OSError), listener.accept()[0] as link:
+            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+            while True:
+                link.sendall(b"x")
+                time.sleep(0.2)
+
+    monkeypatch.setattr(connection, "SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        background.start(lambda: drip(listener))
+        with pytest.raises(PipelineError, match=r"/health: no whole answer within 1 s$"), connection.existing():
+            pass
 
 
 def test_a_server_that_was_emptied_gets_everything_again(tracking: Server, project: Repository) -> None:

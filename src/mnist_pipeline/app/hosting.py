@@ -8,7 +8,9 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+import h11
 import numpy as np
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -93,9 +95,26 @@ class Page(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class Connection(h11.Connection):
+    """Takes no body in chunks: those of one byte each would keep the one thread that reads for all connections busy."""
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request) and any(name == b"transfer-encoding" for name, _ in event.headers):
+            raise h11.RemoteProtocolError("in chunks")
+        return event
+
+
 class Protocol(H11Protocol):
     """A connection that ends when no whole head of a request comes in time, or what was answered is not received:
     uvicorn waits for either without end."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.conn = Connection(h11.SERVER)
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(f"{msg} Expected HTTP/1.1, and a picture with its Content-Length, not in chunks.")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

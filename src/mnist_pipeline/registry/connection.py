@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -14,11 +15,13 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.exc import SQLAlchemyError
 
+from mnist_pipeline.core import background
 from mnist_pipeline.core.errors import FULL, PROTECTED, PipelineError, refusal
 from mnist_pipeline.core.files import whole
 from mnist_pipeline.core.tables import CONTROL
 from mnist_pipeline.registry import store
 
+SECONDS = 15.0  # for a server to say that it is there
 CERTIFICATES = "look at MLFLOW_TRACKING_SERVER_CERT_PATH and …CLIENT_CERT_PATH"
 ADVICE = {"disk is full": FULL, "readonly database": PROTECTED, ", invalid path: ": CERTIFICATES}  # SQLite, requests
 EXISTS, GONE, REFUSED = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"  # what MLflow's errors say
@@ -57,10 +60,12 @@ def existing() -> Iterator[MlflowClient]:
         if uri.startswith(("http://", "https://")):
             server = get_default_host_creds(uri)  # as the variables MLFLOW_TRACKING_… say
             where = f"{uri.rstrip('/')}/health"  # MLflow itself would wait for minutes
+            ask = partial(requests.get, where, timeout=5, verify=server.verify, cert=server.client_cert_path)
             try:
-                requests.get(where, timeout=5, verify=server.verify, cert=server.client_cert_path)
+                background.start(ask).result(SECONDS)  # its own timeout is for each pause in an answer
             except OSError as error:  # what `requests` raises, also for a certificate that is not there
-                raise requests.RequestException(str(error)) from None
+                said = str(error) or f"{where}: no whole answer within {SECONDS:.0f} s"
+                raise requests.RequestException(said) from None
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield MlflowClient()
