@@ -3,16 +3,18 @@ SHELL := /bin/sh
 VENV := $(CURDIR)/.venv
 READY := .venv/.ready
 PLOTS := .dvc/plots.html
+RAY := .venv/.ray
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$name; exit; }; done; echo python3)
 PORT ?= 5000
 INSTALL := ./.ci/install
+STUDY = mnist repro $(if $(CLUSTER),--cluster $(CLUSTER))
 PIP = $(if $(shell command -v uv 2>/dev/null),uv pip install --python .venv/bin/python,.venv/bin/python -m pip install --disable-pip-version-check)
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench study-published study-exact test test-browser test-server test-signing test-long test-portable test-exact test-faults test-faults-small check verify-lock report setup ui lock clean help
+.PHONY: repro bench bench-cluster study-published study-exact test test-browser test-server test-signing test-long test-portable test-exact test-faults test-faults-small test-cluster check verify-lock report setup setup-cluster ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -20,14 +22,17 @@ help: ## list the targets
 repro: setup ## the main job: download, verify, train, evaluate, report, publish
 	@mnist repro
 
-study-published: setup ## the write-ups' recipes to the letter, and the table of studies/published
-	@cd studies/published && mnist repro && python ../measure.py && mnist repro
+study-published: setup ## the write-ups' recipes to the letter, and the table of studies/published (CLUSTER=auto)
+	@cd studies/published && $(STUDY) && python ../measure.py && $(STUDY)
 
 study-exact: setup ## four recipes in exact arithmetic: the committed bits on every machine
 	@cd studies/exact && mnist repro
 
 bench: setup ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
 	@dvc repro --quiet verify && python -m benchmarks
+
+bench-cluster: setup-cluster ## two nodes of a Ray cluster against one machine
+	@dvc repro --quiet verify && python -m benchmarks cluster
 
 bench-%: setup
 	@dvc repro --quiet verify && python -m benchmarks $*
@@ -69,6 +74,9 @@ test-faults-small: setup ## the same with smaller counts
 	@command -v strace >/dev/null || $(INSTALL) strace
 	@python -m pytest -m faults
 
+test-cluster: setup-cluster ## stages on two nodes of a Ray cluster on this machine, one of which is killed
+	@python -m pytest -m cluster
+
 check: setup ## style, types, params.yaml's schema, the workflow for GitHub, and that dvc.lock is current
 	@ruff check .
 	@ruff format --check .
@@ -98,6 +106,12 @@ $(READY): requirements.lock pyproject.toml
 	$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+setup-cluster: setup $(RAY) ## Ray, with every package of requirements-cluster.lock, checked by hash (docs/cluster.md)
+
+$(RAY): $(READY) requirements-cluster.lock
+	$(PIP) --quiet --require-hashes -r requirements-cluster.lock
+	@touch $(RAY)
+
 $(PLOTS): $(READY) # a page for `dvc plots` that loads nothing from a network; its time says that this was done
 	@mnist plots-page
 	@touch $(PLOTS)
@@ -107,9 +121,11 @@ ui: setup ## MLflow's page on 127.0.0.1 (PORT=5000)
 	@mlflow ui --host 127.0.0.1 --port $(PORT) \
 	--backend-store-uri "$$(python -c 'from mnist_pipeline.registry import store; print(store.address())')"
 
-lock: ## resolve requirements.lock anew (needs uv)
+lock: ## resolve requirements.lock and requirements-cluster.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --fork-strategy fewest --extra dev --python-version 3.11 \
 	pyproject.toml --output-file requirements.lock
+	echo ray==2.60.0 | uv pip compile --quiet --universal --generate-hashes --no-header --fork-strategy fewest \
+	--python-version 3.11 --constraint requirements.lock - --output-file requirements-cluster.lock
 	PYTHONPATH=src $(PYTHON) -m mnist_pipeline.arithmetic.packages
 
 clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold

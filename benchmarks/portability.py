@@ -43,7 +43,8 @@ def _folder(folder: Path, which: str) -> Path:
 
 
 def _train(model: str, folder: Path) -> float:
-    ran = commands.Commands(folder / paths.LOGS).run(model, [sys.executable, STAGE, model], cwd=folder)
+    work = commands.Work(model, [sys.executable, STAGE, model], folder)
+    ran = commands.Commands(folder / paths.LOGS).run(work)
     if ran.code:
         raise PipelineError(f"train {model}: {ran.output}")
     return ran.core_seconds

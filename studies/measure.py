@@ -49,7 +49,7 @@ def _weights(model: str) -> str:
 def _measure(model: str) -> dict[str, Any]:
     weights, timing = _weights(model), paths.timing(model)
     trained = read_json(timing) if timing.exists() else {}
-    if trained.get("weights_sha256") != weights:
+    if trained.get("weights_sha256") != weights or trained.get("machine") != machine.describe():  # a node's, perhaps
         raise PipelineError(
             f"{timing}: says nothing of these weights, since they were not trained here; train them with: "
             f"dvc repro --force --single-item train@{model}"

@@ -37,7 +37,7 @@ STUDY = (
     "studies/published/dvc.yaml",
     "studies/published/.gitignore",
 )
-ALIEN = ("MLFLOW_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS", forkserver.SHARED)
+ALIEN = ("MLFLOW_", "RAY_", "DVC_", "GIT_", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS", forkserver.SHARED)
 
 
 def environment(**changes: str) -> dict[str, str]:

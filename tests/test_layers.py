@@ -8,8 +8,21 @@ from tests.repository import ROOT
 
 PACKAGE = ROOT / "src" / "mnist_pipeline"
 WALL = ("core", "arithmetic", "data", "networks", "exact", "training", "results")  # all that decides bits, from below
-ROOMS = (*WALL, "pipeline", "commits", "registry", "compare", "proof", "report", "pictures", "app", "doctor", "cli")
-OWNERS = {"dvc": "pipeline", "mlflow": "registry"}
+ROOMS = (
+    *WALL,
+    "pipeline",
+    "cluster",
+    "commits",
+    "registry",
+    "compare",
+    "proof",
+    "report",
+    "pictures",
+    "app",
+    "doctor",
+    "cli",
+)
+OWNERS = {"dvc": "pipeline", "mlflow": "registry", "ray": "cluster"}
 
 
 def _imported(room: str) -> set[str]:

@@ -187,6 +187,7 @@ def test_help_lists_every_command(mnist: Mnist) -> None:
         "sweep",
         "verify-repro",
         "doctor",
+        "worker",
     ):
         assert f"\n  {command} " in out
 

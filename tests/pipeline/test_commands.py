@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline.pipeline.commands import Commands
+from mnist_pipeline.pipeline.commands import Commands, Work
 
 PRINT = "import sys; print('out'); print('oh', file=sys.stderr); sys.exit(3)"
 
 
 def test_output_exit_code_and_processor_time_are_kept(tmp_path: Path) -> None:
-    ran = Commands(tmp_path / "logs").run("stage@model", [sys.executable, "-u", "-c", PRINT])
+    ran = Commands(tmp_path / "logs").run(Work("stage@model", [sys.executable, "-u", "-c", PRINT]))
     assert (ran.code, ran.output) == (3, "out\noh")
     assert ran.core_seconds > 0
     assert ran.seconds > 0
@@ -24,7 +24,8 @@ def test_the_end_comes_for_what_runs_and_what_would_have_started(tmp_path: Path)
     commands, codes = Commands(tmp_path), []
     ready = tmp_path / "ready"
     code = f"import pathlib, signal; pathlib.Path({str(ready)!r}).touch(); signal.pause()"
-    thread = threading.Thread(target=lambda: codes.append(commands.run("endless", [sys.executable, "-c", code]).code))
+    endless = Work("endless", [sys.executable, "-c", code])
+    thread = threading.Thread(target=lambda: codes.append(commands.run(endless).code))
     thread.start()
     while not ready.exists():
         thread.join(0.01)
@@ -32,5 +33,5 @@ def test_the_end_comes_for_what_runs_and_what_would_have_started(tmp_path: Path)
     thread.join()
     assert codes == [-signal.SIGTERM]
     with pytest.raises(KeyboardInterrupt):
-        commands.run("late", [sys.executable, "-c", PRINT])
+        commands.run(Work("late", [sys.executable, "-c", PRINT]))
     assert (tmp_path / "late.log").read_text(encoding="utf-8") == ""

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mnist_pipeline.cli import worker
 from mnist_pipeline.core.errors import PipelineError
 
 app = typer.Typer()
@@ -102,6 +103,7 @@ def sweep(
     as_json: Json = False,
     as_markdown: Markdown = False,
     record: Annotated[bool, typer.Option(help="Keep the results in docs/seeds.json, to commit.")] = False,
+    cluster: worker.Address = None,
 ) -> None:
     """The same recipes under several seeds, side by side: means, deviations, a paired comparison."""
     _check_format(as_json, as_markdown)
@@ -121,7 +123,9 @@ def sweep(
         changed = "params.yaml, dvc.yaml, dvc.lock, data or code"
         raise PipelineError(f"{changed}: commit them first; --record says of which commit the results are")
     chosen = [name for name in settings.models if name in named]
-    results, failed = sweep.sweep(chosen, count, jobs or settings.runtime.default_jobs())
+    commands = worker.join(cluster, settings.runtime) if cluster else None
+    jobs = jobs or (commands.jobs if commands else settings.runtime.default_jobs())
+    results, failed = sweep.sweep(chosen, count, jobs, commands)
     if sweep.measured_at() != commit:
         raise PipelineError(f"params, data or code changed while the sweep ran, so it is not of {commit}; run it again")
     if as_json and len(results):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_pipeline.cli import conveniences, models
+from mnist_pipeline.cli import conveniences, models, worker
 from mnist_pipeline.core import errors, paths
 from mnist_pipeline.core.errors import PipelineError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 def repro(
     jobs: Annotated[int | None, typer.Option(min=1, help="Stages at once; default: as many as have cores.")] = None,
     record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
+    cluster: worker.Address = None,
 ) -> None:
     """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
     from mnist_pipeline.arithmetic import portable
@@ -43,8 +44,11 @@ def repro(
         return not trained or portable.is_that_of(trained, settings.runtime)
 
     began = time.perf_counter()
-    ran = repro.repro(jobs or settings.runtime.default_jobs(), provenance.seconds(), usable)
+    commands = worker.join(cluster, settings.runtime) if cluster else None
+    jobs = jobs or (commands.jobs if commands else settings.runtime.default_jobs())
+    ran = repro.repro(jobs, provenance.seconds(), usable, commands=commands)
     took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
+    took += f", {commands.travelled / 1e6:.1f} MB went to the cluster and back" if commands and ran else ""
     see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
     print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")
     if said := provenance.uncommitted(settings.runtime):
@@ -110,6 +114,7 @@ def _check_params() -> "Params":
     return settings
 
 
+app.add_typer(worker.app)
 for group in (models, conveniences):
     app.add_typer(group.app)
 

@@ -8,6 +8,7 @@ Git ignores the folder; its own DVC works without Git, and shares the cache: nei
 
 import sys
 from contextlib import chdir, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_durably, write_json
 from mnist_pipeline.core.locks import locked
 from mnist_pipeline.pipeline import dvc_program, repro
+from mnist_pipeline.pipeline.commands import Commands
 
 FOLDER, DVC_YAML = Path(".sweep"), Path("dvc.yaml")
 LINKED = (".dvcignore", "data", "src", "stages", "versions.json")
@@ -27,7 +29,7 @@ CHANGED = "with changes"
 
 
 @locked(FOLDER / "lock")
-def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[int]]:
+def sweep(models: list[str], count: int, jobs: int, commands: Commands | None = None) -> tuple[pd.DataFrame, list[int]]:
     """Run what is missing, after a failure seed by seed, so that the others are complete; returns a row for each seed
     and model with both accuracies, and the seeds that failed."""
     with redirect_stdout(sys.stderr):
@@ -35,7 +37,8 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
     config = f'[core]\n    no_scm = true\n[cache]\n    dir = "{dvc_program.run("cache", "dir")}"\n'
     write_durably(FOLDER / ".dvc/config", config.encode())
     seeds = list(range(1, count + 1))
-    failed = [] if _succeeds(models, seeds, jobs) else [seed for seed in seeds if not _succeeds(models, [seed], jobs)]
+    run = partial(_succeeds, models, jobs=jobs, commands=commands)
+    failed = [] if run(seeds) else [seed for seed in seeds if not run([seed])]
     done = [(seed, model) for seed in seeds if seed not in failed for model in models]
     rows = [
         read_json(FOLDER / str(seed) / paths.metrics(model)) | {"seed": seed, "model": model} for seed, model in done
@@ -43,7 +46,7 @@ def sweep(models: list[str], count: int, jobs: int) -> tuple[pd.DataFrame, list[
     return pd.DataFrame(rows, columns=["seed", "model", *ACCURACIES]), failed
 
 
-def _succeeds(models: list[str], seeds: list[int], jobs: int) -> bool:
+def _succeeds(models: list[str], seeds: list[int], jobs: int, commands: Commands | None) -> bool:
     """Whether the stages of these models and seeds are done; what they print goes to standard error."""
     _write(models, seeds)
     recorded, runtime = provenance.seconds(), params.load().runtime
@@ -55,7 +58,7 @@ def _succeeds(models: list[str], seeds: list[int], jobs: int) -> bool:
 
     try:
         with chdir(FOLDER), redirect_stdout(sys.stderr):
-            repro.repro(jobs, seconds, usable)
+            repro.repro(jobs, seconds, usable, commands=commands)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return False

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +18,28 @@ REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ROOM = 1 << 14  # free bytes below which a disk counts as full
 
 
+class Work(NamedTuple):
+    """The command of a stage, the folder and the environment to run it in, and what it reads and writes.
+
+    `inputs` are files, `outputs` are files and folders that need not be there yet.
+    """
+
+    name: str
+    command: Any
+    folder: Path = Path()
+    environment: dict[str, str] | None = None
+    inputs: Sequence[Path] = ()
+    outputs: Sequence[Path] = ()
+
+
 class Ran(NamedTuple):
-    """How a command ended: exit code, what it printed, seconds on the clock and of processor time."""
+    """How a command ended: exit code, what it printed, seconds on the clock and of processor time, and where it ran."""
 
     code: int
     output: str
     seconds: float
     core_seconds: float
+    node: str = ""
 
 
 class Commands:
@@ -35,14 +50,16 @@ class Commands:
         self.running: set[subprocess.Popen[bytes]] = set()
         self.ended, self.lock = False, threading.Lock()
 
-    def run(self, name: str, command: Any, **settings: Any) -> Ran:
-        """Run a command to its end; `settings` go to Popen. For any thread. Raises KeyboardInterrupt after `end`."""
-        began, log = time.perf_counter(), self.logs / f"{name}.log"
+    def run(self, work: Work) -> Ran:
+        """Run a command to its end. For any thread. Raises KeyboardInterrupt after `end`."""
+        began, log = time.perf_counter(), self.logs / f"{work.name}.log"
         self.logs.mkdir(exist_ok=True)
         with log.open("wb") as output, self.lock:
             if self.ended:
                 raise KeyboardInterrupt
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **settings)
+            process = subprocess.Popen(
+                work.command, stdout=output, stderr=subprocess.STDOUT, cwd=work.folder, env=work.environment
+            )
             self.running.add(process)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
@@ -21,7 +22,7 @@ from mnist_pipeline.core import locks, paths
 from mnist_pipeline.core.errors import PipelineError, refusal
 from mnist_pipeline.pipeline import dvc_locks
 from mnist_pipeline.pipeline.booking import Booking
-from mnist_pipeline.pipeline.commands import Commands, Ran, interruptible
+from mnist_pipeline.pipeline.commands import Commands, Ran, Work, interruptible
 from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
 
@@ -29,17 +30,22 @@ NOTE = "note: "  # begins what a stage wants to be read, though it went well
 
 
 def repro(
-    jobs: int, expected_seconds: dict[str, float], usable: Callable[[str], bool], target: str | None = None
+    jobs: int,
+    expected_seconds: dict[str, float],
+    usable: Callable[[str], bool],
+    target: str | None = None,
+    commands: Commands | None = None,
 ) -> dict[str, float]:
     """Bring the pipeline of this folder up to date, or a `target` and its needs; core-seconds of what ran, by stage.
 
-    `usable` says of a stage that was restored from the run cache whether its outputs are good here. Prints one line a
-    stage, its notes, and the output of a stage that failed. Raises PipelineError when one did.
+    `usable` says of a stage that was restored from the run cache whether its outputs are good here. `commands` runs the
+    stages' commands, by default on this machine. Prints one line a stage, its notes, and the output of a stage that
+    failed. Raises PipelineError when one did.
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         with interruptible(), locks.locked(paths.LOGS / "lock"), Repo() as repo:
-            pipeline = Pipeline(repo, usable, target)
+            pipeline = Pipeline(repo, usable, target, commands)
             try:
                 pipeline.run(jobs, expected_seconds)
             finally:
@@ -57,7 +63,13 @@ def repro(
 class Pipeline:
     """The stages of one repository, in the order in which `dvc repro` goes through them."""
 
-    def __init__(self, repo: Repo, usable: Callable[[str], bool], target: str | None = None) -> None:
+    def __init__(
+        self,
+        repo: Repo,
+        usable: Callable[[str], bool],
+        target: str | None = None,
+        commands: Commands | None = None,
+    ) -> None:
         self.repo, self.usable = repo, usable
         repo.stage_cache = RunCache(repo, self.say)
         self.running: list[str] = []  # the stages whose outputs are locked
@@ -68,7 +80,7 @@ class Pipeline:
             name: {other.addressing for other in graph.successors(stage)} & self.stages.keys()
             for name, stage in self.stages.items()
         }
-        self.commands = Commands(paths.LOGS)
+        self.commands = commands or Commands(paths.LOGS)
         self.inputs: dict[str, list[Any]] = {}
         self.failed: list[str] = []
         self.booking = Booking(repo, self.stages)
@@ -126,8 +138,18 @@ class Pipeline:
             dvc_locks.acquire(self.repo, stage)
             self.running.append(name)
         self.say()
+        return partial(self.commands.run, self._work(stage))
+
+    def _work(self, stage: Any) -> Work:
+        """The command of a stage; of a folder that it depends on, it reads the files that DVC does not ignore."""
+        name, find = stage.addressing, self.repo.dvcignore.find
         settings = prepare_kwargs(stage, {"MNIST_REPRO": self.booking.label(name)})
-        return partial(self.commands.run, name, _make_cmd(get_executable(), stage.cmd), **settings)
+        folders = {dep.fs_path: dep.fs for dep in stage.deps if dep.fs.isdir(dep.fs_path)}
+        inputs = [dep.fs_path for dep in stage.deps if dep.fs_path not in folders]
+        inputs += [file for folder, fs in folders.items() for file in find(fs, folder)]
+        outputs = [Path(out.fs_path) for out in stage.outs]
+        command = _make_cmd(get_executable(), stage.cmd)
+        return Work(name, command, Path(settings["cwd"]), settings["env"], [*map(Path, inputs)], outputs)
 
     def _finish(self, name: str, ran: Ran) -> None:
         """Hash what a command left and enter it into dvc.lock. Raises PipelineError when it failed."""
@@ -142,7 +164,8 @@ class Pipeline:
             self.booking.book(name, stage)
         self._release(name)
         self.core_seconds[name] = round(ran.core_seconds, 1)
-        self.say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds")
+        where = f" on {ran.node}" if ran.node else ""
+        self.say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds{where}")
         for line in ran.output.splitlines():
             if line.startswith(NOTE):
                 self.say(line)

@@ -1,0 +1,147 @@
+"""The commands of stages, run by the nodes of a Ray cluster; what comes back is checked and written here.
+
+The machine with the clone is the only one with Git, DVC's cache and MLflow. So what reads the network, Git or MLflow
+stays there.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import In, NodeLabelSchedulingStrategy
+
+from mnist_pipeline.cluster import execution, messages, nodes
+from mnist_pipeline.core import paths
+from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core.files import write_durably
+from mnist_pipeline.core.params import Runtime
+from mnist_pipeline.pipeline.commands import Commands, Ran, Work
+
+STAY = ("download", "report", "publish")
+SENT = ("DVC_STAGE", "MNIST_REPRO")  # variables of a stage
+TRIES = 3  # nodes that may fail under one stage
+SECONDS = 2.0  # between two looks whether a node is left
+
+
+class Cluster(Commands):
+    """The accepted nodes of the cluster at an address; `say` prints what a user should know.
+
+    `jobs` stages fit on them at once. `travelled`: bytes of files that were sent, each content once, or came back.
+    """
+
+    def __init__(self, logs: Path, address: str, runtime: Runtime, say: Callable[[str], None]) -> None:
+        super().__init__(logs)
+        self.say, self.travelled = say, 0
+        self.accepted = nodes.connect(address, runtime, say)
+        needs = {"num_cpus": runtime.threads, "num_gpus": 1 if runtime.device == "cuda" else 0}
+        self.jobs = nodes.capacity(self.accepted, needs)
+        self.execute = ray.remote(max_retries=0, num_returns="streaming", **needs)(execution.execute)
+        self.stored: dict[str, Any] = {}  # Ray's reference to each content that was sent, by digest
+        self.tasks: set[Any] = set()
+
+    def run(self, work: Work) -> Ran:
+        """Run a command on a node, or here if it stays. Raises PipelineError when one node after the other fails."""
+        if work.name.partition("@")[0] in STAY:
+            return super().run(work)
+        failed: dict[str, str] = {}  # why, by node
+        while len(failed) < TRIES and (left := nodes.alive(self.accepted) - failed.keys()):
+            began: list[str] = []
+            try:
+                return self._run(work, left, began)
+            except (RayError, ValueError) as error:
+                if self.ended:
+                    raise KeyboardInterrupt from None
+                node = began[0] if began else f"none of {', '.join(sorted(left))}"
+                failed[node] = f"{type(error).__name__}: {' '.join(str(error).split())[-300:]}"
+                where = self.accepted.get(node, "the cluster before it began")
+                self.say(f"{work.name:24} failed on {where}, not by its own error: {failed[node]}")
+        reasons = "; ".join(failed.values()) or "none is alive"
+        raise PipelineError(f"since no node of the cluster is left for it: {reasons}; run it again when they are well")
+
+    def _run(self, work: Work, allowed: set[str], began: list[str]) -> Ran:
+        """Send a stage to one of the nodes allowed and receive what it gives; `began` gets the node."""
+        environment = work.environment or {}
+        root = Path(environment["DVC_ROOT"])
+        inputs = {_name(path, root): path.read_bytes() for path in _inputs(work, root)}
+        order = {
+            "name": work.name,
+            "command": work.command[-1],
+            "cwd": _name(work.folder, root),
+            "environment": {name: environment[name] for name in SENT},
+            "inputs": list(inputs),
+            "outputs": [_name(path, root) for path in work.outputs],
+        }
+        place = NodeLabelSchedulingStrategy(hard={"ray.io/node-id": In(*allowed)})
+        with self.lock:
+            if self.ended:
+                raise KeyboardInterrupt
+            sent = [self._store(content) for content in inputs.values()]
+            task = self.execute.options(scheduling_strategy=place).remote(json.dumps(order), *sent)
+            self.tasks.add(task)
+        try:
+            return self._received(work, root, self._messages(task, allowed), began)
+        except BaseException:
+            ray.cancel(task, force=True)
+            raise
+        finally:
+            self.tasks.discard(task)
+
+    def _store(self, content: bytes) -> Any:
+        """A reference to this content, which travels to each node once."""
+        name = messages.digest(content)
+        if name not in self.stored:
+            self.stored[name] = ray.put(content)
+            self.travelled += len(content)
+        return self.stored[name]
+
+    def _messages(self, task: Any, allowed: set[str]) -> Iterator[bytes]:
+        while True:
+            while not ray.wait([task], timeout=SECONDS)[0]:
+                if not nodes.alive(self.accepted) & allowed:
+                    raise ValueError("no node is left")  # Ray would wait for one
+            try:
+                yield ray.get(next(task))
+            except StopIteration:
+                return
+
+    def _received(self, work: Work, root: Path, arriving: Iterator[bytes], began: list[str]) -> Ran:
+        """Write what a stage sends; how it ended. Raises ValueError for what it should not send."""
+        places = {"output": work.outputs, "kept": [root / paths.RESUME, work.folder / paths.TIMINGS]}
+        for message in arriving:
+            header, content = messages.unpack(message)
+            self.travelled += len(content)
+            if header["kind"] == "began":
+                began.append(header["node"])
+            elif header["kind"] == "ended":
+                self.logs.mkdir(exist_ok=True)
+                (self.logs / f"{work.name}.log").write_bytes(content)
+                node = self.accepted[began[0]]
+                return Ran(header["code"], content.decode(), header["seconds"], header["core_seconds"], node)
+            else:
+                path = (root / header["path"]).resolve()
+                if not any(path.is_relative_to(place.resolve()) for place in places[header["kind"]]):
+                    raise ValueError(f"a node sent {header['path']}, which is no output of {work.name}")
+                write_durably(path, content)
+        raise ValueError("the stage ended without a word")
+
+    def end(self) -> None:
+        """End what runs, here and on the nodes."""
+        super().end()
+        for task in [*self.tasks]:
+            ray.cancel(task, force=True)
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _inputs(work: Work, root: Path) -> list[Path]:
+    """What a stage declares, each `__init__.py` above that makes it a package, and what a killed training reached."""
+    above = {folder for path in work.inputs for folder in path.parents if folder.is_relative_to(root)}
+    stage, _, model = work.name.partition("@")
+    states = (root / paths.RESUME).glob(f"{model}-*/**/*") if stage.startswith("train") and model else ()
+    found = {*work.inputs, *(folder / "__init__.py" for folder in above), *states}
+    return sorted(path for path in found if path.is_file() and path.suffix != ".part")
