@@ -53,9 +53,12 @@ def repro(clone: Repository, address: str) -> Iterator[tuple[subprocess.Popen[st
         process = subprocess.Popen(
             command, cwd=clone.path, env=environment(), stdout=output, stderr=output, text=True, start_new_session=True
         )
+
+    def both_train() -> bool:
+        return process.poll() is not None or len(states(clone)) == len(trainings()) == 2
+
     try:
-        both = lambda: len(states(clone)) == len(trainings()) == 2  # noqa: E731
-        wait_for(lambda: process.poll() is not None or both(), lambda: said.read_text("utf-8"))
+        wait_for(both_train, lambda: said.read_text("utf-8"))
         assert process.poll() is None, said.read_text("utf-8")
         yield process, said
     finally:
