@@ -82,7 +82,7 @@ class Cluster(Commands):
             task = self.execute.options(scheduling_strategy=place).remote(json.dumps(order), *sent)
             self.tasks.add(task)
         try:
-            return self._received(work, root, self._messages(task, allowed), began)
+            return self._received(work, root, self._messages(task, allowed, began), began)
         except BaseException:
             ray.cancel(task, force=True)
             raise
@@ -97,11 +97,11 @@ class Cluster(Commands):
             self.travelled += len(content)
         return self.stored[name]
 
-    def _messages(self, task: Any, allowed: set[str]) -> Iterator[bytes]:
+    def _messages(self, task: Any, allowed: set[str], began: list[str]) -> Iterator[bytes]:
         while True:
             while not ray.wait([task], timeout=SECONDS)[0]:
-                if not nodes.alive(self.accepted) & allowed:
-                    raise ValueError("no node is left")  # Ray would wait for one
+                if not nodes.alive(self.accepted) & (set(began) or allowed):
+                    raise ValueError("Ray's health check takes it for dead")  # and would itself wait on
             try:
                 yield ray.get(next(task))
             except StopIteration:
