@@ -75,7 +75,7 @@ test-faults-small: setup ## the same with smaller counts
 	@python -m pytest -m faults
 
 test-cluster: setup-cluster ## stages on two nodes of a Ray cluster on this machine, one of which is killed
-	@python -m pytest -m cluster
+	@python -m pytest -m cluster tests/cluster $(FULL)
 
 check: setup ## style, types, params.yaml's schema, the workflow for GitHub, and that dvc.lock is current
 	@ruff check .

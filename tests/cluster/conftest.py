@@ -8,14 +8,23 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from mnist_pipeline.core import tables
+from tests.faults import ledger
 from tests.repository import environment
 
 NODE = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 200 << 20}
-HEALTH = {"initial_delay_ms": 1000, "period_ms": 1000, "timeout_ms": 2000, "failure_threshold": 4}
+HEALTH = {"initial_delay_ms": 1000, "period_ms": 500, "timeout_ms": 2000, "failure_threshold": 4}
 RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+TITLE = "Stages on a cluster"
+TEXT = """\
+Two nodes of one core each on 127.0.0.1, and a third one where one of three is not well. The first four: `mnist repro
+--cluster` of a small pipeline of two trainings, each of which has sent a state when it happens; afterwards dvc.lock is
+byte for byte that of one machine. The others: stages of shell commands. Nothing of a stage was left on any node."""
 Added = Callable[..., AbstractContextManager[Any]]
+Count = Callable[[str, int, str], None]
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +57,34 @@ def node(two_nodes: Any) -> Added:
             yield one
         finally:
             if one in two_nodes.worker_nodes:
-                two_nodes.remove_node(one, allow_graceful=False)
+                two_nodes.remove_node(one)  # not by force: the next test would take it for alive
 
     return added
+
+
+@pytest.fixture(scope="session")
+def count(pytestconfig: pytest.Config) -> Iterator[Count]:
+    """Note what broke, how often, and what came of it; with `--full` all goes into tests/faults/results.md."""
+    rows: list[dict[str, str | int]] = []
+    yield lambda broke, times, outcome: rows.append({"what broke": broke, "times": times, "what came of it": outcome})
+    section = f"{TEXT}\n\n{tables.markdown(rows)}"
+    print(f"\n{TITLE}\n{section}")
+    if pytestconfig.getoption("--full"):
+        ledger.write(TITLE, section)
+
+
+@contextmanager
+def silent(node: Any) -> Iterator[None]:
+    """All processes of a node are stopped, as when its network is cut; afterwards they wake up."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    stopped = [raylet, *raylet.children(recursive=True)]
+    for one in stopped:
+        one.suspend()
+    try:
+        yield
+    finally:
+        for one in stopped:
+            one.resume()
 
 
 def left(seconds: float = 10.0) -> list[Path]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,16 @@ import psutil
 import pytest
 
 from tests import synthetic
-from tests.cluster.conftest import NODE, left
-from tests.repository import Repository, create, environment
+from tests.cluster.conftest import NODE, Count, left, silent
+from tests.faults.conftest import full
+from tests.repository import Repository, create, environment, quick_environment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
-LONG = synthetic.recipe(epochs=300, batch=16)
+LONG = synthetic.recipe(epochs=200, batch=16)
 SECONDS = 200.0  # also on a busy machine
+ENDED = {"Ctrl-C": signal.SIGINT, "driver killed": signal.SIGKILL}
+LOST = ("killed", "silent")
+__all__ = ["full"]
 
 
 @pytest.fixture(scope="module")
@@ -34,28 +38,29 @@ def one_machine(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Re
     return made
 
 
-@pytest.fixture
-def clone(one_machine: Repository, tmp_path: Path) -> Repository:
-    """A fresh clone without a dvc.lock and without the other's cache."""
-    copied = one_machine.clone(tmp_path / "clone")
+def fresh(one_machine: Repository, target: Path) -> Repository:
+    """A clone without a dvc.lock and without the other's cache."""
+    copied = one_machine.clone(target)
     (copied.path / "dvc.lock").unlink()
     for folder in ("metrics", "results"):
         shutil.rmtree(copied.path / folder)
-    return Repository(copied.path, real=True)
+    return copied
 
 
 @contextmanager
-def repro(clone: Repository, address: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """`mnist repro` on the cluster, once both trainings have reached the driver with a state; and what it prints."""
+def repro(clone: Repository, address: str, variables: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """`mnist repro` on the cluster, once both trainings have sent the driver a state; and what it prints."""
     said = clone.path.parent / f"said-{time.monotonic()}"
+    before = {path: path.stat().st_mtime_ns for path in states(clone)}
     command = ["mnist", "repro", "--cluster", address]
     with said.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=clone.path, env=environment(), stdout=output, stderr=output, text=True, start_new_session=True
+            command, cwd=clone.path, env=variables, stdout=output, stderr=output, text=True, start_new_session=True
         )
 
     def both_train() -> bool:
-        return process.poll() is not None or len(states(clone)) == len(trainings()) == 2
+        new = [path for path in states(clone) if path.stat().st_mtime_ns != before.get(path)]
+        return process.poll() is not None or len(new) == len(trainings()) == 2
 
     try:
         wait_for(both_train, lambda: said.read_text("utf-8"))
@@ -89,75 +94,79 @@ def resumed(clone: Repository) -> set[str]:
     return {model for log in logs for model in re.findall(r"^(\w+) goes on after epoch \d+", log, flags=re.MULTILINE)}
 
 
-def check(clone: Repository, one_machine: Repository) -> None:
-    assert clone.lock() == one_machine.lock()
-    assert clone.status() == ""
-    assert states(clone) == []
-    assert left() == []
-
-
-@pytest.fixture
-def second(two_nodes: Any) -> Iterator[Any]:
-    """The node beside the head's, which may be lost; another one takes its place."""
+@contextmanager
+def losing(two_nodes: Any, how: str) -> Iterator[None]:
+    """The node beside the head's is killed, or silent for a while; another one takes its place."""
     other = next(iter(two_nodes.worker_nodes))
-    yield other
+    with silent(other) if how == "silent" else nullcontext():
+        if how == "killed":
+            two_nodes.remove_node(other, allow_graceful=False)
+        yield
+    assert left() == []
     if other in two_nodes.worker_nodes:
-        two_nodes.remove_node(other, allow_graceful=False)
+        two_nodes.remove_node(other)
     two_nodes.add_node(**NODE)
 
 
-@pytest.mark.parametrize("how", ["killed", "silent"])
-def test_trainings_of_a_lost_node_go_on_elsewhere(
-    how: str, two_nodes: Any, second: Any, clone: Repository, one_machine: Repository
-) -> None:
-    """`silent`: all of its processes stop, as when its network is cut; once they wake up, they end."""
-    with repro(clone, two_nodes.address) as (process, said):
-        raylet = psutil.Process(second.all_processes["raylet"][0].process.pid)
-        stopped = [raylet, *raylet.children(recursive=True)] if how == "silent" else []
-        for one in stopped:
-            one.suspend()
-        if how == "killed":
-            two_nodes.remove_node(second, allow_graceful=False)
-        try:
-            assert process.wait(SECONDS) == 0, said.read_text("utf-8")
-        finally:
-            for one in stopped:
-                one.resume()
-    output = said.read_text("utf-8")
-    ran = dict(re.findall(r"^(\S+) +ran .* core-seconds(.*)$", output, flags=re.MULTILINE))
-    assert {name for name, where in ran.items() if not where} == {"download", "report", "publish"}
-    lost = re.findall(r"^train@(\w+) +failed on 127\.0\.0\.1 \(\w+\), not by its own error", output, re.MULTILINE)
-    assert lost, output
-    assert resumed(clone) == set(lost)
-    assert left() == []
-    assert trainings() == []
-    check(clone, one_machine)
-
-
-def test_after_ctrl_c_and_after_a_kill_no_worker_trains_on_and_the_next_run_resumes(
-    two_nodes: Any, clone: Repository, one_machine: Repository
-) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with repro(clone, two_nodes.address) as (process, _):
-            assert trainings()
-            os.killpg(process.pid, number)
-            process.wait(20)
+def end_in_mid_training(clone: Repository, address: str, signal_number: int) -> float:
+    """Seconds after which nothing runs on, here or on a node, and nothing is left of it; the states stay."""
+    with repro(clone, address, environment()) as (process, _):
+        began = time.monotonic()
+        os.killpg(process.pid, signal_number)
+        process.wait(20)
         assert left() == []
         assert trainings() == []
-        assert len(states(clone)) == 2
-    clone.run("mnist", "repro", "--cluster", two_nodes.address)
-    assert resumed(clone) == {"one", "two"}
-    check(clone, one_machine)
+    assert len(states(clone)) == 2
+    return time.monotonic() - began
 
 
-def test_a_machine_with_another_lock_does_not_join(two_nodes: Any, clone: Repository, tmp_path: Path) -> None:
+def lose_in_mid_training(clone: Repository, two_nodes: Any, how: str) -> int:
+    """Trainings that started elsewhere; all went on after an epoch, and only what has to ran on the driver."""
+    with repro(clone, two_nodes.address, quick_environment()) as (process, said), losing(two_nodes, how):
+        code = process.wait(SECONDS)
+    output = said.read_text("utf-8")
+    assert code == 0, output
+    here = re.findall(r"^(\S+) +ran .* core-seconds$", output, flags=re.MULTILINE)
+    assert {*here} <= {"download", "report", "publish"}
+    moved = re.findall(r"^train@(\w+) +failed on 127\.0\.0\.1 \(\w+\), not by its own error", output, re.MULTILINE)
+    assert moved, output
+    return len(moved)
+
+
+def test_what_ends_or_is_lost_in_mid_training_goes_on_and_nobody_can_tell(
+    two_nodes: Any, one_machine: Repository, tmp_path: Path, full: bool, count: Count
+) -> None:
+    """Ctrl-C, the driver killed, a node lost, one after the other in one clone; in full, several times."""
+    seconds: dict[str, list[float]] = {name: [] for name in ENDED}
+    moved: dict[str, list[int]] = {name: [] for name in LOST}
+    for number, how in enumerate(LOST * 3 if full else LOST[:1]):
+        clone = fresh(one_machine, tmp_path / str(number))
+        for name, signal_number in ENDED.items():
+            seconds[name].append(end_in_mid_training(clone, two_nodes.address, signal_number))
+        moved[how].append(lose_in_mid_training(clone, two_nodes, how))
+        assert resumed(clone) == {"one", "two"}
+        assert clone.lock() == one_machine.lock()
+        assert clone.status() == ""
+        assert states(clone) == []
+    for name, took in seconds.items():
+        outcome = f"nothing ran on after {max(took):.1f} s at most; the next run went on after the last epoch"
+        count(name, len(took), outcome)
+    for how, trainings_moved in moved.items():
+        outcome = f"{sum(trainings_moved)} trainings went on elsewhere, after the last epoch that had arrived"
+        count(f"node {how}", len(trainings_moved), outcome)
+
+
+def test_a_machine_with_another_lock_does_not_join(
+    two_nodes: Any, one_machine: Repository, tmp_path: Path, count: Count
+) -> None:
     other = tmp_path / "numpy-9.9.dist-info"
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9\n", "utf-8")
     path = f"{tmp_path}:{environment()['PYTHONPATH']}"
-    said = clone.run("mnist", "worker", two_nodes.address, code=1, PYTHONPATH=path)
+    said = one_machine.run("mnist", "worker", two_nodes.address, code=1, PYTHONPATH=path)
     assert "can't be a worker: numpy: expected 2." in said
     assert "found 9.9; `make setup-cluster`" in said
     assert len(said.splitlines()) == 1
-    said = clone.run("mnist", "repro", "--cluster", "127.0.0.1:1", code=1)
+    said = one_machine.run("mnist", "repro", "--cluster", "127.0.0.1:1", code=1)
     assert "127.0.0.1:1: no Ray cluster answers" in said
+    count("another lock, at the machine", 1, "refused before it joins, with the package and both versions")

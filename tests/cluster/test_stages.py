@@ -4,6 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import Runtime
 from mnist_pipeline.pipeline import repro
-from tests.cluster.conftest import Added, left
+from tests.cluster.conftest import Added, Count, left, silent
 from tests.faults import disks
+from tests.faults.conftest import full
 from tests.pipeline.conftest import Project, shell
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
-__all__ = ["shell"]
+__all__ = ["full", "shell"]
 RUNTIME = Runtime(arithmetic="native", device="cpu", threads=1)
 DAMAGE = """
 from mnist_pipeline.cluster import messages
@@ -41,11 +43,13 @@ def run(two_nodes: Any, said: list[str]) -> Iterator[Run]:
     from mnist_pipeline.cluster.driver import Cluster
 
     def on_the_cluster() -> list[str]:
-        cluster = Cluster(Path(".logs"), two_nodes.address, RUNTIME, said.append)
-        return [*repro.repro(cluster.jobs, {}, lambda _: True, commands=cluster)]
+        try:
+            cluster = Cluster(Path(".logs"), two_nodes.address, RUNTIME, said.append)
+            return [*repro.repro(cluster.jobs, {}, lambda _: True, commands=cluster)]
+        finally:
+            ray.shutdown()
 
     yield on_the_cluster
-    ray.shutdown()
     assert left() == []
 
 
@@ -70,54 +74,88 @@ def test_outputs_and_logs_come_back_from_two_nodes_at_once(
     assert Path("dvc.lock").read_bytes() == cluster_lock
 
 
-def test_what_is_not_declared_is_not_there_and_the_stage_fails_once(
-    shell: Project, run: Run, said: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_stages_own_error_is_not_tried_again_and_reads_as_on_one_machine(
+    shell: Project, run: Run, said: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], count: Count
 ) -> None:
+    """One lacks what it does not declare, which is there on one machine."""
     Path("other").touch()
-    command = f"echo ran >>{tmp_path}/log; cat source other >a"
-    shell.write(a={"cmd": command, "deps": ["source"], "outs": ["a"]})
-    with pytest.raises(PipelineError, match="a failed"):
+    noted = f"echo ran >>{tmp_path}/log"
+    broken = {"cmd": f"{noted}; echo it broke >&2; exit 7", "outs": ["b"]}
+    shell.write(a={"cmd": f"{noted}; cat source other >a", "deps": ["source"], "outs": ["a"]}, b=broken)
+    with pytest.raises(PipelineError, match=r"(a, b|b, a) failed"):
         run()
-    assert re.search(r"^a +failed with exit code 1 after .* s:\ncat: other: No such", capsys.readouterr().out, re.M)
-    assert shell.logged() == ["ran"]
+    assert shell.logged() == ["ran", "ran"]
     assert said == []
+    on_nodes = re.sub(r"after +[\d.]+ s", "", capsys.readouterr().out)
+    assert re.search(r"^a +failed with exit code 1 .*:\ncat: other: No such", on_nodes, re.MULTILINE)
+    shell.write(b=broken)
+    with pytest.raises(PipelineError, match="b failed"):
+        shell.run()
+    assert re.sub(r"after +[\d.]+ s", "", capsys.readouterr().out) in on_nodes
+    count("a stage's own error", 1, "not tried again; it reads as on one machine")
+    count("a dependency that is not declared", 1, "not there, and the stage fails")
 
 
-def test_a_node_that_damages_messages_gives_way_to_another(
-    shell: Project, run: Run, node: Added, said: list[str], tmp_path: Path
+def three(shell: Project, seconds: float = 2) -> None:
+    """Stages, each of which notes that it runs and keeps a core for so long."""
+    work = f"echo ran >>{Path.cwd()}/log; sleep {seconds}; cp source"
+    shell.write(**{name: {"cmd": f"{work} {name}", "deps": ["source"], "outs": [name]} for name in "abc"})
+
+
+def test_a_node_that_damages_messages_gives_way_and_one_with_another_lock_is_refused(
+    shell: Project, run: Run, node: Added, said: list[str], tmp_path: Path, count: Count
 ) -> None:
     (tmp_path / "damaging").mkdir()
     (tmp_path / "damaging/sitecustomize.py").write_text(DAMAGE, "utf-8")
-    work = "sleep 3; cp source"
-    shell.write(**{name: {"cmd": f"{work} {name}", "deps": ["source"], "outs": [name]} for name in "abc"})
-    with node(PYTHONPATH=f"{tmp_path}/damaging:{os.environ['PYTHONPATH']}"):
-        assert sorted(run()) == ["a", "b", "c"]
-    assert all(Path(name).read_bytes() == Path("source").read_bytes() for name in "abc")
-    assert any("SHA-256" in line for line in said), said
-
-
-def test_a_full_disk_of_a_node_is_not_that_of_a_stage(
-    shell: Project, run: Run, node: Added, said: list[str], tmp_path: Path
-) -> None:
-    Path("source").write_bytes(bytes(3 << 20))
-    shell.write(**{name: {"cmd": f"sleep 3; cp source {name}", "deps": ["source"], "outs": [name]} for name in "abc"})
-    with disks.small(tmp_path / "disk", 1) as disk, node(TMPDIR=str(disk)):
-        assert sorted(run()) == ["a", "b", "c"]
-        assert [*disk.iterdir()] == []
-    assert any("No space left on device" in line for line in said), said
-
-
-def test_a_node_with_another_lock_is_refused(
-    shell: Project, run: Run, node: Added, said: list[str], tmp_path: Path
-) -> None:
     other = tmp_path / "other/numpy-9.9.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9\n", "utf-8")
-    shell.write(a={"cmd": "cp source a", "deps": ["source"], "outs": ["a"]})
-    with node(PYTHONPATH=f"{other.parent}:{os.environ['PYTHONPATH']}"):
-        assert run() == ["a"]
+    three(shell)
+    path = os.environ["PYTHONPATH"]
+    with node(PYTHONPATH=f"{tmp_path}/damaging:{path}"), node(PYTHONPATH=f"{other.parent}:{path}"):
+        assert sorted(run()) == ["a", "b", "c"]
+    assert all(Path(name).read_bytes() == Path("source").read_bytes() for name in "abc")
+    refused, damaged = said
+    assert re.fullmatch(r"node 127\.0\.0\.1 \(\w+\) is refused: numpy: expected [\d.]+, found 9\.9", refused)
+    assert "SHA-256" in damaged
+    count("messages that arrive damaged", 1, "the stage started elsewhere")
+    count("another lock, at the driver", 1, "the node is refused, with the package and both versions")
+
+
+def test_a_full_disk_of_a_node_is_not_that_of_a_stage(
+    shell: Project, run: Run, node: Added, said: list[str], tmp_path: Path, full: bool, count: Count
+) -> None:
+    Path("source").write_bytes(bytes(3 << 20))
+    times = 5 if full else 1
+    with disks.small(tmp_path / "disk", 1) as disk, node(TMPDIR=str(disk)):
+        for number in range(times):
+            three(shell, 2 + number / 10)
+            assert sorted(run()) == ["a", "b", "c"]
+            assert [*disk.iterdir()] == []
+    assert sum("No space left on device" in line for line in said) == times, said
+    count("a node's disk full", times, "the stage started elsewhere")
+
+
+def test_a_silent_node_gives_way(shell: Project, run: Run, node: Added, said: list[str]) -> None:
+    """As when its network is cut: its processes stop, and wake up when nobody waits for them."""
+    done = threading.Event()
+    three(shell, 4)
+    with node() as cut, ThreadPoolExecutor(1) as pool:
+
+        def cut_off() -> None:
+            while len(shell.logged()) < 3 and not done.wait(0.1):
+                pass
+            with silent(cut):
+                done.wait()
+
+        pool.submit(cut_off)
+        try:
+            assert sorted(run()) == ["a", "b", "c"]
+        finally:
+            done.set()
+    assert len(shell.logged()) == 4
     assert len(said) == 1
-    assert re.fullmatch(r"node 127\.0\.0\.1 \(\w+\) is refused: numpy: expected [\d.]+, found 9\.9", said[0])
+    assert "health check takes it for dead" in said[0]
 
 
 def test_when_no_node_is_left_stages_fail_and_do_not_wait(
@@ -132,7 +170,7 @@ def test_when_no_node_is_left_stages_fail_and_do_not_wait(
     with node() as lonely:
         cluster = Cluster(Path(".logs"), two_nodes.address, RUNTIME, said.append)
         cluster.accepted = {name: where for name, where in cluster.accepted.items() if name == lonely.node_id}
-        losing = threading.Timer(4, lambda: [process.process.kill() for process in lonely.all_processes["raylet"]])
+        losing = threading.Timer(3, lambda: [process.process.kill() for process in lonely.all_processes["raylet"]])
         losing.start()
         with pytest.raises(PipelineError, match=r"(a, b|b, a) failed"):
             repro.repro(2, {}, lambda _: True, commands=cluster)
