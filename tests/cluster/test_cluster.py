@@ -20,7 +20,7 @@ from tests.faults.conftest import full
 from tests.repository import Repository, create, environment, quick_environment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
-LONG = synthetic.recipe(epochs=200, batch=16)
+LONG = synthetic.recipe(epochs=120, batch=16)
 SECONDS = 200.0  # also on a busy machine
 ENDED = {"Ctrl-C": signal.SIGINT, "driver killed": signal.SIGKILL}
 LOST = ("killed", "silent")
@@ -120,9 +120,10 @@ def end_in_mid_training(clone: Repository, address: str, signal_number: int) -> 
     return time.monotonic() - began
 
 
-def lose_in_mid_training(clone: Repository, two_nodes: Any, how: str) -> int:
-    """Trainings that started elsewhere; all went on after an epoch, and only what has to ran on the driver."""
-    with repro(clone, two_nodes.address, quick_environment()) as (process, said), losing(two_nodes, how):
+def lose_in_mid_training(clone: Repository, store: str, two_nodes: Any, how: str) -> int:
+    """Trainings that started elsewhere; only what has to ran on the driver."""
+    variables = quick_environment(MLFLOW_TRACKING_URI=store)
+    with repro(clone, two_nodes.address, variables) as (process, said), losing(two_nodes, how):
         code = process.wait(SECONDS)
     output = said.read_text("utf-8")
     assert code == 0, output
@@ -139,11 +140,12 @@ def test_what_ends_or_is_lost_in_mid_training_goes_on_and_nobody_can_tell(
     """Ctrl-C, the driver killed, a node lost, one after the other in one clone; in full, several times."""
     seconds: dict[str, list[float]] = {name: [] for name in ENDED}
     moved: dict[str, list[int]] = {name: [] for name in LOST}
+    store = f"sqlite:///{one_machine.path}/.mlflow/mlflow.db"  # a new one would take ten seconds
     for number, how in enumerate(LOST * 3 if full else LOST[:1]):
         clone = fresh(one_machine, tmp_path / str(number))
         for name, signal_number in ENDED.items():
             seconds[name].append(end_in_mid_training(clone, two_nodes.address, signal_number))
-        moved[how].append(lose_in_mid_training(clone, two_nodes, how))
+        moved[how].append(lose_in_mid_training(clone, store, two_nodes, how))
         assert resumed(clone) == {"one", "two"}
         assert clone.lock() == one_machine.lock()
         assert clone.status() == ""
