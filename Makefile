@@ -28,7 +28,7 @@ study-published: setup ## the write-ups' recipes to the letter, and the table of
 study-exact: setup ## four recipes in exact arithmetic: the committed bits on every machine
 	@cd studies/exact && mnist repro
 
-bench: setup ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
+bench: setup-cluster ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
 	@dvc repro --quiet verify && python -m benchmarks
 
 bench-cluster: setup-cluster ## two nodes of a Ray cluster against one machine
@@ -74,7 +74,8 @@ test-faults-small: setup ## the same with smaller counts
 	@command -v strace >/dev/null || $(INSTALL) strace
 	@python -m pytest -m faults
 
-test-cluster: setup-cluster ## stages on two nodes of a Ray cluster on this machine, one of which is killed
+test-cluster: setup-cluster ## stages on two nodes of a Ray cluster on this machine, one of which is killed; FULL=--full: the counts of tests/faults/results.md
+	@test -z "$(FULL)" || ./.ci/emulator
 	@python -m pytest -m cluster tests/cluster $(FULL)
 
 check: setup ## style, types, params.yaml's schema, the workflow for GitHub, and that dvc.lock is current

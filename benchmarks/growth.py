@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -67,17 +68,22 @@ def _write(folder: Path, images: idx.Bytes, labels: idx.Bytes, count: int) -> No
     """Gzipped IDX files of so many images, each repetition moved by up to five pixels; the test files are the same."""
     raw = folder / "data" / "raw"
     raw.mkdir(parents=True)
-    shifts = list(itertools.product(range(-5, 5), repeat=2))[: count // len(labels)]
+    times = count // len(labels)
     with gzip.open(raw / "a.gz", "wb", compresslevel=1) as stream:
         stream.write(struct.pack(">4I", idx.UNSIGNED_BYTES + 3, count, idx.SIZE, idx.SIZE))
-        for shift in shifts:
-            stream.write(np.roll(images, shift, axis=(1, 2)).tobytes())
+        for repetition in itertools.islice(shifted(images), times):
+            stream.write(repetition.tobytes())
     with gzip.open(raw / "b.gz", "wb", compresslevel=1) as stream:
         stream.write(struct.pack(">2I", idx.UNSIGNED_BYTES + 1, count))
-        for _ in shifts:
+        for _ in range(times):
             stream.write(labels.tobytes())
     (raw / "c.gz").hardlink_to(raw / "a.gz")
     (raw / "d.gz").hardlink_to(raw / "b.gz")
+
+
+def shifted(images: idx.Bytes) -> Iterator[idx.Bytes]:
+    """The images a hundred times, each time moved by up to five pixels in either direction."""
+    return (np.roll(images, shift, axis=(1, 2)) for shift in itertools.product(range(-5, 5), repeat=2))
 
 
 def _write_params(source: Path, folder: Path, count: int) -> None:

@@ -20,9 +20,10 @@ HEALTH = {"initial_delay_ms": 1000, "period_ms": 500, "timeout_ms": 2000, "failu
 RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 TITLE = "Stages on a cluster"
 TEXT = """\
-Two nodes of one core each on 127.0.0.1, and a third one where one of three is not well. The first four: `mnist repro
---cluster` of a small pipeline of two trainings, each of which has sent a state when it happens; afterwards dvc.lock is
-byte for byte that of one machine. The others: stages of shell commands. Nothing of a stage was left on any node."""
+By `make test-cluster FULL=--full`: two nodes of one core each on 127.0.0.1, and a third one where one of three is not
+well. Ctrl-C, driver and node in mid-training: `mnist repro --cluster` of a small pipeline of two trainings, each of
+which has sent a state when it happens; afterwards dvc.lock is byte for byte that of one machine. With another
+processor: one training and its evaluation. The others: stages of shell commands. No node kept anything of a stage."""
 Added = Callable[..., AbstractContextManager[Any]]
 Count = Callable[[str, int, str], None]
 

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,9 +16,12 @@ from typing import Any
 import psutil
 import pytest
 
+from mnist_pipeline.core import params
+from mnist_pipeline.pipeline import repro as pipeline
 from tests import synthetic
-from tests.cluster.conftest import NODE, Count, left, silent
+from tests.cluster.conftest import NODE, Added, Count, left, silent
 from tests.faults.conftest import full
+from tests.portable import machines
 from tests.repository import Repository, create, environment, quick_environment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]
@@ -172,3 +177,53 @@ def test_a_machine_with_another_lock_does_not_join(
     said = one_machine.run("mnist", "repro", "--cluster", "127.0.0.1:1", code=1)
     assert "127.0.0.1:1: no Ray cluster answers" in said
     count("another lock, at the machine", 1, "refused before it joins, with the package and both versions")
+
+
+def test_a_node_with_another_processor_gives_the_same_bits(
+    two_nodes: Any,
+    node: Added,
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    full: bool,
+    count: Count,
+) -> None:
+    """Every stage that may run there runs under an emulator, on a processor without AVX-512."""
+    if not full:
+        pytest.skip("it takes minutes and needs .ci/emulator: make test-cluster FULL=--full")
+    data = synthetic.data_params(published, [str(published)])
+    made = create(tmp_path / "machine", synthetic.params(data, models={"one": synthetic.recipe()}))
+    made.run("mnist", "repro")
+    lock = made.lock()
+    shutil.rmtree(made.path / ".dvc/cache")
+    (made.path / "dvc.lock").unlink()
+    monkeypatch.chdir(made.path)
+    monkeypatch.setattr(sys, "executable", str(emulated(tmp_path / "venv")))
+    with node() as other:
+        monkeypatch.undo()
+        monkeypatch.chdir(made.path)
+        import ray
+
+        from mnist_pipeline.cluster.driver import Cluster
+
+        cluster = Cluster(Path(".logs"), two_nodes.address, params.load().runtime, print)
+        cluster.accepted = {name: where for name, where in cluster.accepted.items() if name == other.node_id}
+        pipeline.repro(1, {}, lambda _: True, commands=cluster)
+        ray.shutdown()
+    stages = (tmp_path / "venv/emulated").read_text("utf-8").split()
+    assert stages == ["stages/verify.py", "stages/train.py", "stages/evaluate.py"]
+    assert made.lock() == lock
+    count("a node with another processor, emulated", 1, "every stage gave the same bits")
+
+
+def emulated(venv: Path) -> Path:
+    """The interpreter of a copy of this environment, whose `python3` is emulated and notes each script."""
+    (venv / "bin").mkdir(parents=True)
+    for name in ("lib", "pyvenv.cfg"):
+        (venv / name).symlink_to(Path(sys.prefix) / name)
+    (venv / "bin/python").symlink_to(machines.PYTHON)
+    emulator = shlex.join(machines.EMULATED[0].before)
+    script = f'#!/bin/sh\necho "$1" >>{venv}/emulated\nexec {emulator} {venv}/bin/python "$@"\n'
+    (venv / "bin/python3").write_text(script, "utf-8")
+    (venv / "bin/python3").chmod(0o755)
+    return venv / "bin/python"
