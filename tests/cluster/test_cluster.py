@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +163,23 @@ def test_what_ends_or_is_lost_in_mid_training_goes_on_and_nobody_can_tell(
         count(f"node {how}", len(trainings_moved), outcome)
 
 
+def test_a_machine_that_is_as_the_lock_says_joins(two_nodes: Any, one_machine: Repository) -> None:
+    session = two_nodes.head_node.get_session_dir_path()
+
+    def of_the_cluster() -> set[psutil.Process]:
+        return {one for one in psutil.process_iter(["cmdline"]) if session in " ".join(one.info["cmdline"] or ())}
+
+    before = of_the_cluster()
+    said = one_machine.run("mnist", "worker", two_nodes.address, "--cores", "3")
+    new = of_the_cluster() - before
+    raylets = [one for one in new if one.name() == "raylet"]
+    for one in new:
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
+    assert len(raylets) == 1
+    assert f"cluster at {two_nodes.address}: 3; `ray stop` ends it" in said
+
+
 def test_a_machine_with_another_lock_does_not_join(
     two_nodes: Any, one_machine: Repository, tmp_path: Path, count: Count
 ) -> None:
@@ -176,6 +193,8 @@ def test_a_machine_with_another_lock_does_not_join(
     assert len(said.splitlines()) == 1
     said = one_machine.run("mnist", "repro", "--cluster", "127.0.0.1:1", code=1)
     assert "127.0.0.1:1: no Ray cluster answers" in said
+    said = one_machine.run("mnist", "worker", "192.0.2.1:6379", code=1)
+    assert "192.0.2.1:6379 can't reach this machine at 127.0.0.1; say --address" in said
     count("another lock, at the machine", 1, "refused before it joins, with the package and both versions")
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mnist_pipeline.cluster.driver import Cluster
     from mnist_pipeline.core.params import Runtime
 
+LOCAL = "127.0.0.1"
 app = typer.Typer()
 Address = Annotated[
     str | None, typer.Option("--cluster", envvar="RAY_ADDRESS", help="Run stages on Ray there: auto, or HOST:PORT.")
@@ -23,7 +24,7 @@ Address = Annotated[
 def worker(
     cluster: Annotated[str | None, typer.Argument(help="HOST:PORT of the head that this machine is to join.")] = None,
     head: Annotated[bool, typer.Option("--head", help="Start the head here instead, beside the clone.")] = False,
-    address: Annotated[str, typer.Option(help="This machine's address, as the others reach it.")] = "127.0.0.1",
+    address: Annotated[str, typer.Option(help="This machine's address, as the others reach it.")] = LOCAL,
     cores: Annotated[int | None, typer.Option(min=1, help="Cores to offer; default: all that it may use.")] = None,
 ) -> None:
     """Offer this machine's cores to `mnist repro --cluster`: start Ray here, as the head or as a node of a cluster.
@@ -32,11 +33,18 @@ def worker(
     """
     if head == (cluster is not None):
         raise PipelineError("say either --head or the head's HOST:PORT (mnist worker 192.168.0.7:6379)")
+    if address == LOCAL and cluster and not cluster.startswith((LOCAL, "localhost")):
+        raise PipelineError(f"{cluster} can't reach this machine at {LOCAL}; say --address with an address that it can")
     _check_installed()
     from mnist_pipeline.cluster import nodes
     from mnist_pipeline.core import params
 
-    nodes.start(cluster, address, cores or processors.cores(), params.load().runtime)
+    cores = cores or processors.cores()
+    nodes.start(cluster, address, cores, params.load().runtime)
+    cluster = cluster or f"{address}:{nodes.PORT}"
+    print(f"cores offered to the cluster at {cluster}: {cores}; `ray stop` ends it")
+    if head:
+        print(f"each further machine: mnist worker {cluster} --address ITS-OWN; then here: mnist repro --cluster auto")
 
 
 def join(cluster: str, runtime: "Runtime") -> "Cluster":

@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
@@ -87,8 +88,11 @@ def start(head: str | None, own: str, cores: int, runtime: Runtime) -> None:
         raise PipelineError(f"this machine can't be a worker: {why}; `make setup-cluster` installs what the lock has")
     place = [f"--address={head}"] if head else ["--head", f"--port={PORT}", "--include-dashboard=false"]
     command = [sys.executable, "-c", START, "start", *place, f"--node-ip-address={own}", f"--num-cpus={cores}"]
-    if code := subprocess.run([*command, "--disable-usage-stats"], check=False).returncode:
-        raise PipelineError(f"Ray did not start here (exit code {code}); what it printed is above")
+    with tempfile.TemporaryFile("w+") as said:  # no pipe: what Ray starts would keep it open
+        done = subprocess.run([*command, "--disable-usage-stats"], stdout=said, stderr=said, check=False)
+        said.seek(0)
+        if done.returncode:
+            raise PipelineError(f"Ray did not start here; it said:\n{said.read().strip()}")
     if not head:
         GcsClient(address=f"{own}:{PORT}").internal_kv_put(KEY[0], wanted.encode(), True, KEY[1])
 
