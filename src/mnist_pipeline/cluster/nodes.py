@@ -83,7 +83,10 @@ def start(head: str | None, own: str, cores: int, runtime: Runtime) -> None:
     wanted = needed(runtime)
     if head:
         _reach(head)
-        wanted = (GcsClient(address=head).internal_kv_get(*KEY) or wanted.encode()).decode()
+        try:
+            wanted = (GcsClient(address=head).internal_kv_get(*KEY) or wanted.encode()).decode()
+        except RayError as error:  # of its token, say
+            raise PipelineError(f"{head}: {' '.join(str(error).split())}") from None
     if why := examine(wanted):
         raise PipelineError(f"this machine can't be a worker: {why}; `make setup-cluster` installs what the lock has")
     place = [f"--address={head}"] if head else ["--head", f"--port={PORT}", "--include-dashboard=false"]
@@ -121,7 +124,7 @@ def connect(address: str, runtime: Runtime, say: Callable[[str], None]) -> dict[
         _reach(address)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
         raise PipelineError(f"--cluster {address}: {' '.join(str(error).split())}") from None
     listed = {it["NodeID"]: f"{it['NodeManagerAddress']} ({it['NodeID'][:6]})" for it in ray.nodes() if _offers(it)}
     faults = _examined(listed, needed(runtime))
