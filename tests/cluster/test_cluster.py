@@ -146,7 +146,7 @@ def test_what_ends_or_is_lost_in_mid_training_goes_on_and_nobody_can_tell(
     seconds: dict[str, list[float]] = {name: [] for name in ENDED}
     moved: dict[str, list[int]] = {name: [] for name in LOST}
     store = f"sqlite:///{one_machine.path}/.mlflow/mlflow.db"  # a new one would take ten seconds
-    for number, how in enumerate(LOST * 3 if full else LOST[:1]):
+    for number, how in enumerate(LOST * 2 if full else LOST[:1]):
         clone = fresh(one_machine, tmp_path / str(number))
         for name, signal_number in ENDED.items():
             seconds[name].append(end_in_mid_training(clone, two_nodes.address, signal_number))
