@@ -6,6 +6,8 @@ Each process computes the gradients of half a batch on one thread and gets the m
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +22,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from benchmarks import growth
 from mnist_pipeline import networks
+from mnist_pipeline.arithmetic import portable
 from mnist_pipeline.core import tables
 from mnist_pipeline.data import dataset, idx
 
@@ -28,14 +31,15 @@ IMAGES, NETWORKS = growth.COUNTS[-1], ("mlp_28", "cnn_separable", "cnn_5x5")
 PORT = "29541"
 TEXT = f"""One training over two processes: {STEPS} steps of AdamW after the first {FIRST}, batches of {BATCH} in random
 order from the {IMAGES:,} images of «Growth», which are memory-mapped; one process with two threads and two processes
-with one each, whose gradients gloo averages over 127.0.0.1, by turns; medians of {ROUNDS} runs."""
+with one each, whose gradients gloo averages over 127.0.0.1, by turns, in native arithmetic; medians of {ROUNDS}."""
+PINNED = (*portable.PINS, "OPENBLAS_NUM_THREADS")
 
 
 def compare() -> str:
     """A row a network, from few to many operations for each weight."""
     data = dataset.training_set()
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _unpinned():
         place = Path(folder) / "images"
         with place.open("wb") as stream:
             for shifted in islice(growth.shifted(data.pixels.numpy()), IMAGES // len(data.labels)):
@@ -46,6 +50,16 @@ def compare() -> str:
             row = {"network": name, "one process, images/s": f"{one:.0f}", "two processes, images/s": f"{two:.0f}"}
             rows.append(row | {"two / one": f"{two / one:.2f}", "an epoch in one, min": f"{IMAGES / one / 60:.0f}"})
     return f"{TEXT}\n\n{tables.markdown(rows)}"
+
+
+@contextmanager
+def _unpinned() -> Iterator[None]:
+    """Processes that are started inside have their own kernels and threads."""
+    pins = {name: os.environ.pop(name) for name in PINNED if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(pins)
 
 
 def _seconds(count: int, name: str, images: Path) -> float:
