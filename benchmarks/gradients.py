@@ -26,8 +26,8 @@ from mnist_pipeline.arithmetic import portable
 from mnist_pipeline.core import tables
 from mnist_pipeline.data import dataset, idx
 
-BATCH, STEPS, FIRST, ROUNDS = 128, 100, 10, 3
-IMAGES, NETWORKS = growth.COUNTS[-1], ("mlp_28", "cnn_separable", "cnn_5x5")
+BATCH, STEPS, FIRST, ROUNDS = 128, 50, 5, 3
+IMAGES, NETWORKS = growth.COUNTS[-1], ("mlp_28", "convnet", "cnn_5x5")
 PORT = "29541"
 TEXT = f"""One training over two processes: {STEPS} steps of AdamW after the first {FIRST}, batches of {BATCH} in random
 order from the {IMAGES:,} images of «Growth», which are memory-mapped; one process with two threads and two processes
