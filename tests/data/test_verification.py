@@ -98,14 +98,14 @@ def test_a_bad_file_is_refused(role: str, change: Change, message: str, bare: Da
 def test_the_first_label_that_is_no_digit_is_named(role: str, bare: Data, raw: Path) -> None:
     path = raw / synthetic.FILES[role]
     path.write_bytes(repacked(lambda content: content[:12] + b"\x09\x0a\xff" + content[15:])(path.read_bytes()))
-    with pytest.raises(PipelineError, match=f"^{path}: label of image 5: expected 0–9, found 10; params.yaml has 10 names "):
+    with pytest.raises(PipelineError, match=f"^{path}: label of image 5: expected 0–9, found 10; params.yaml has 10 "):
         verification.verify(bare, raw)
 
 
 def test_a_label_that_is_too_high_is_named_with_the_highest_and_what_to_do(bare: Data, raw: Path) -> None:
     path = raw / synthetic.FILES["training_labels"]
-    found = "label of image 22: expected 0–8, found 9; params.yaml has 9 names under data.classes, the first for label 0"
-    with pytest.raises(PipelineError, match=f"^{path}: {found}: name every class, or correct the file$"):
+    high = "label of image 22: expected 0–8, found 9; params.yaml has 9 names under data.classes, the first for label 0"
+    with pytest.raises(PipelineError, match=f"^{path}: {high}: name every class, or correct the file$"):
         verification.verify(bare.model_copy(update={"classes": list("abcdefghi")}), raw)
     assert not paths.IDX.exists()
 
