@@ -169,7 +169,12 @@ def test_weights_that_are_not_the_registered_ones_are_refused(filled: Repository
 
 
 @pytest.mark.parametrize(
-    ("place", "reason"), [("s3://bucket/x", "No module named"), ("ftp://127.0.0.1:1/x", "Connection refused")]
+    ("place", "reason"),
+    [
+        ("s3://bucket/x", "No module named"),
+        ("ftp://127.0.0.1:1/x", "Connection refused"),
+        ("http://other.example/x", "at another server, http://other.example, which is not asked for them"),
+    ],
 )
 def test_files_that_are_somewhere_else_end_in_a_line(
     place: str, reason: str, filled: Repository, tmp_path: Path

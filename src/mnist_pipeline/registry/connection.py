@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import mlflow
 import requests
-from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.exc import SQLAlchemyError
@@ -85,9 +86,15 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def download(address: str, folder: Path) -> None:
-    """Bring all files of a model into `folder`. Raises PipelineError as `files` does."""
+    """Bring all files of a model into `folder`. Raises PipelineError as `files` does, and for files at another server,
+    to which MLflow would send the user and the password of its own."""
     with files(address):
-        download_artifacts(artifact_uri=address, dst_path=str(folder))
+        model = get_artifact_repository(address)
+        place, own = urlsplit(model.repo.artifact_uri), urlsplit(store.address())
+        if place.scheme in ("http", "https") and (place.scheme, place.netloc) != (own.scheme, own.netloc):
+            said = f"its files are at another server, {place.scheme}://{place.hostname}, which is not asked for them"
+            raise PipelineError(f"{address}: {said}; `mnist publish` its commit again")
+        model.download_artifacts("", str(folder))
 
 
 @contextmanager
