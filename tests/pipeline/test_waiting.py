@@ -119,6 +119,26 @@ def test_the_program_dvc_is_asked_again_until_its_lock_is_free(
     assert Path("a").exists()
 
 
+@pytest.mark.usefixtures("shell")
+def test_the_program_dvc_is_that_of_the_environment_whatever_lies_here() -> None:
+    Path("dvc.py").write_text("open('marker', 'w').close()\n", encoding="utf-8")
+    assert dvc_program.run("cache", "dir")
+    assert not Path("marker").exists()
+
+
+def test_whom_a_stage_waits_for_is_said_while_it_waits_and_once(shell: Project, tmp_path: Path) -> None:
+    """As `publish` says who holds the lock of the store; what it said in an earlier run is not said again."""
+    Path(".logs").mkdir()
+    Path(".logs/a.log").write_text("note: of an earlier run\n", encoding="utf-8")
+    command = "echo note: waiting for b; while [ ! -e b ]; do sleep 0.1; done; echo note: done; cp source a"
+    shell.write(a={"cmd": command, "deps": ["source"], "outs": ["a"]})
+    with started(tmp_path, sys.executable, "-c", RUN) as (runner, said):
+        wait_for(lambda: "note: waiting for b\n" in said(), "it says for whom it waits")
+        Path("b").touch()
+        assert runner.wait(60) == 0
+        assert [line for line in said().splitlines() if "note" in line] == ["note: waiting for b", "note: done"]
+
+
 def test_two_runs_of_one_pipeline_come_one_after_the_other(shell: Project, tmp_path: Path) -> None:
     shell.write(a={"cmd": "echo ran >>log; sleep 2; cp source a", "deps": ["source"], "outs": ["a"]})
     with started(tmp_path, sys.executable, "-c", RUN) as (first, _):

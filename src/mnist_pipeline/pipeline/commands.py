@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from mnist_pipeline.core.errors import refusal
 
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NOTE = "note: "  # begins what a stage wants to be read, though all may be well
 ROOM = 1 << 14  # free bytes below which a disk counts as full
 
 
@@ -48,6 +49,8 @@ class Commands:
     def __init__(self, logs: Path) -> None:
         self.logs = logs
         self.running: set[subprocess.Popen[bytes]] = set()
+        self.begun: dict[str, Path] = {}  # the log of each command that began on this machine, by name
+        self.noted: dict[str, int] = {}  # how many of its notes were handed over
         self.ended, self.lock = False, threading.Lock()
 
     def run(self, work: Work) -> Ran:
@@ -61,6 +64,7 @@ class Commands:
                 work.command, stdout=output, stderr=subprocess.STDOUT, cwd=work.folder, env=work.environment
             )
             self.running.add(process)
+            self.begun[work.name] = log
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.running.remove(process)
@@ -68,6 +72,14 @@ class Commands:
         if full not in text and shutil.disk_usage(log).free < ROOM:  # then its last words may have found no room
             text += f"\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
         return Ran(process.returncode, text, time.perf_counter() - began, usage.ru_utime + usage.ru_stime)
+
+    def notes(self, name: str, output: str | None = None) -> list[str]:
+        """Each note that a command has printed, once: of its whole output, or so far, if it runs on this machine."""
+        if output is None and (log := self.begun.get(name)):
+            output = log.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
+        found = [line for line in (output or "").splitlines() if line.startswith(NOTE)]
+        new, self.noted[name] = found[self.noted.get(name, 0) :], len(found)
+        return new
 
     def end(self) -> None:
         """End the commands that run; no other one starts any more."""

@@ -16,7 +16,7 @@ REMINDER = 60.0  # seconds after which a wait is announced again
 
 def run(*arguments: str) -> str:
     """What a dvc command prints, without space around it. Raises PipelineError with DVC's own words when it fails."""
-    command = [sys.executable, "-m", "dvc", *arguments]
+    command = [sys.executable, "-P", "-m", "dvc", *arguments]  # a folder may hold a dvc.py or json.py
     wait = Wait(lambda line: print(line, file=sys.stderr, flush=True))
     while True:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")

@@ -26,7 +26,7 @@ from mnist_pipeline.pipeline.commands import Commands, Ran, Work, interruptible
 from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
 
-NOTE = "note: "  # begins what a stage wants to be read, though it went well
+SECONDS = 1.0  # between two looks for what a stage wants to be read
 
 
 def repro(
@@ -39,8 +39,8 @@ def repro(
     """Bring the pipeline of this folder up to date, or a `target` and its needs; core-seconds of what ran, by stage.
 
     `usable` says of a stage that was restored from the run cache whether its outputs are good here. `commands` runs the
-    stages' commands, by default on this machine. Prints one line a stage, its notes, and the output of a stage that
-    failed. Raises PipelineError when one did.
+    stages' commands, by default on this machine. Prints one line a stage, its notes as they come, and the output of a
+    stage that failed. Raises PipelineError when one did.
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
@@ -101,11 +101,13 @@ class Pipeline:
                                 futures[pool.submit(command)] = name
                     if not futures:
                         return
-                    for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                    for future in wait(futures, SECONDS, FIRST_COMPLETED).done:
                         name = futures.pop(future)
                         with self._noting_failure(name):
                             dvc_locks.patiently(self, self._finish, name, future.result())
                             schedule.done(name)
+                    for note in [note for name in futures.values() for note in self.commands.notes(name)]:
+                        self.say(note)
             except BaseException:
                 self.commands.end()
                 raise
@@ -166,9 +168,8 @@ class Pipeline:
         self.core_seconds[name] = round(ran.core_seconds, 1)
         where = f" on {ran.node}" if ran.node else ""
         self.say(f"{name:24} ran {ran.seconds:7.1f} s {ran.core_seconds:7.1f} core-seconds{where}")
-        for line in ran.output.splitlines():
-            if line.startswith(NOTE):
-                self.say(line)
+        for note in self.commands.notes(name, ran.output):
+            self.say(note)
 
     def _release(self, name: str) -> None:
         if name in self.running:
