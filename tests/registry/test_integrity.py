@@ -168,6 +168,18 @@ def test_what_is_no_file_is_refused_though_the_sums_fit(
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("name", [".git/config", "extra_files/.envrc"])
+def test_what_is_hidden_is_refused_though_the_sums_fit(name: str, store: Repository, tmp_path: Path) -> None:
+    """`git status` in a pulled folder, as many a prompt calls it, would run what `.git/config` names."""
+    hidden = champion(store) / name
+    hidden.parent.mkdir(exist_ok=True)
+    hidden.write_text("[core]\n\tfsmonitor = touch marker\n", "utf-8")
+    retag(store, integrity.seal(champion(store)))
+    assert f"{name} is hidden" in store.run("mnist", "pull", str(tmp_path / "new"), code=1)
+    assert not (tmp_path / "new").exists()
+    assert f"{name} is hidden" in page(store, tmp_path, code=1)
+
+
 def test_sums_that_are_no_text_are_refused_in_one_line(store: Repository, tmp_path: Path) -> None:
     (champion(store) / integrity.SUMS).write_bytes(b"\xff\xfe\n\0  \xff\n")
     retag(store, sha256_of(champion(store) / integrity.SUMS))

@@ -141,6 +141,9 @@ def _check_sums(folder: Path, expected: str, what: str, mend: str) -> None:
         if (folder / name).is_dir():
             raise PipelineError(f"{what}: {name} arrived as a folder, expected a file or nothing; {THEIRS}")
     found, listed = _digests(folder), _listed(folder) | {SUMS: expected}
+    if hidden := [name for name in found if any(part.startswith(".") for part in Path(name).parts)]:
+        said = f"{hidden[0]} is hidden, as no file that `publish` makes; git or an editor may run what such a file says"
+        raise PipelineError(CONTROL.sub("?", f"{what}: {said}; {THEIRS}"))
     for name in (SUMS, *sorted(listed.keys() | found.keys())):
         if found.get(name) != listed.get(name):
             advice = mend if name in listed else THEIRS
