@@ -47,6 +47,9 @@ def test_why_results_differ_is_an_input_or_native_arithmetic(
     assert since == f"{because} (as runtime.arithmetic says)"
     [(_, since, _)] = LINE.findall(provenance.uncommitted(cuda))
     assert since == f"{because} (runtime.device is cuda)"
+    exact = Runtime(arithmetic="exact", device="cpu", threads=1)  # as where another kind of machine used this folder
+    [(_, since, _)] = LINE.findall(provenance.uncommitted(exact))
+    assert since == "since plain, weak here: not trained in this machine's arithmetic"
     for name in ("params.yaml", "stages/evaluate.py", "stages/train.py"):
         (project.path / name).write_text("", encoding="utf-8")
     assert "since params.yaml, stages changed and this machine computes in " in provenance.uncommitted(cuda)

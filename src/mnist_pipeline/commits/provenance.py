@@ -48,6 +48,9 @@ def uncommitted(runtime: Runtime) -> str:
     native = portable.obstacle(runtime) or "as runtime.arithmetic says"
     why = [f"{_heads(inputs, ', ')} changed"] if inputs else []
     why += [f"this machine computes in native arithmetic ({native})"] if portable.expected(runtime) == "native" else []
+    models = [stage.partition("train@")[2] for stage in lock.stages if stage.startswith("train@") and not why]
+    others = [model for model in models if paths.manifest(model).exists() and not portable.is_that_of(model, runtime)]
+    why += [f"{', '.join(others)} here: not trained in this machine's arithmetic"] if others else []
     cause = f"since {' and '.join(why)}" if why else "though no input changed: see `mnist verify-repro --here`"
     which, back = (" ".join(_alone(files)) for files in (made, _changed(LOCK.as_posix(), *outs, how="--diff-filter=a")))
     keep = f"`git add {which}` and `git commit` keep them, `git checkout HEAD -- {back}` takes them back"
