@@ -62,6 +62,8 @@ def test_an_option_that_a_network_does_not_take_is_named(name: str, option: str,
         ),
         ("from torch import nn\ndef network(outputs): return nn.Linear(9, 10)", "does not work"),
         ("def network(): return None", "unexpected keyword argument 'outputs'"),
+        ("from mnist_pipeline.networks.mlp_28 import network", "expected nothing else of this project"),
+        ("import torch\nfrom .mlp_28 import network", "found 'from .mlp_28 import network', expected nothing else"),
     ],
 )
 def test_a_faulty_new_network_is_explained(

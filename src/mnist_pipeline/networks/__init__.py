@@ -2,9 +2,11 @@
 
 Every network takes images of shape (n, 1, 28, 28), scaled floats, and returns logits (n, outputs). ReLU after a
 convolution works in place: the same bits in a tenth less time. A new architecture is one new file here and one entry
-under `models` in params.yaml. The files are imported by name, so that a stage depends on its own alone. Stands on core.
+under `models` in params.yaml. The files are imported by name, so that a stage depends on its own alone, and import
+nothing else of this project. Stands on core.
 """
 
+import re
 import warnings
 from functools import cache
 from importlib import import_module
@@ -15,6 +17,8 @@ from torch import nn
 
 from mnist_pipeline.core.errors import PipelineError
 
+SHARED = re.compile(rf"^\s*(?:from|import)\s+(?:\.|{__name__.partition('.')[0]}\b).*", re.MULTILINE)
+
 
 def source(name: str) -> Path:
     """Where the file of a network is, or would be."""
@@ -23,8 +27,14 @@ def source(name: str) -> Path:
 
 @cache
 def text(name: str) -> bytes:
-    """The source of a network with which this process computes: the one of its first use, however it is edited then."""
+    """The source of a network with which this process computes: the one of its first use, however it is edited then.
+
+    Raises PipelineError where it imports from this project: neither DVC nor the registry would see that change.
+    """
     content = source(name).read_bytes()
+    if shared := SHARED.search(content.decode(errors="replace")):
+        said = f"found {shared[0].strip()!r}, expected nothing else of this project, since DVC and the registry look at"
+        raise PipelineError(f"networks/{name}.py: {said} this file alone; write out here what it needs")
     import_module(f"{__name__}.{name}")
     return content
 

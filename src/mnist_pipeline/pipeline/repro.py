@@ -64,11 +64,7 @@ class Pipeline:
     """The stages of one repository, in the order in which `dvc repro` goes through them."""
 
     def __init__(
-        self,
-        repo: Repo,
-        usable: Callable[[str], bool],
-        target: str | None = None,
-        commands: Commands | None = None,
+        self, repo: Repo, usable: Callable[[str], bool], target: str | None = None, commands: Commands | None = None
     ) -> None:
         self.repo, self.usable = repo, usable
         repo.stage_cache = RunCache(repo, self.say)
