@@ -60,7 +60,14 @@ def repro(clone: Repository, address: str, variables: dict[str, str]) -> Iterato
     command = ["mnist", "repro", "--cluster", address]
     with said.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=clone.path, env=variables, stdout=output, stderr=output, text=True, start_new_session=True
+            command,
+            cwd=clone.path,
+            env=variables,
+            stdout=output,
+            stderr=output,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in the background
         )
 
     def both_train() -> bool:
