@@ -41,6 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
         quick_environment()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the built repository come last, so that one worker makes it while the others have other tests to do."""
+    items.sort(key=lambda item: "built" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     """Every test starts from the same random state, on one thread, whatever ran before it."""
