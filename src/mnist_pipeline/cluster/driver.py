@@ -18,11 +18,13 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import write_durably
 from mnist_pipeline.core.params import Runtime
-from mnist_pipeline.pipeline.commands import Commands, Ran, Work
+from mnist_pipeline.pipeline import remote
+from mnist_pipeline.pipeline.commands import NOTE, Commands, Ran, Work
 
 STAY = ("download", "report", "publish")
 SENT = ("DVC_STAGE", "MNIST_REPRO")  # variables of a stage
 TRIES = 3  # nodes that may fail under one stage
+BIG = 256 << 20  # bytes from which an input comes from DVC's remote, if there is one: docs/cluster.md
 SECONDS = 2.0  # between two looks whether a node is left
 
 
@@ -41,6 +43,12 @@ class Cluster(Commands):
         self.execute = ray.remote(max_retries=0, num_returns="streaming", **needs)(execution.execute)
         self.stored: dict[str, Any] = {}  # Ray's reference to each content that was sent, by digest
         self.tasks: set[Any] = set()
+        self.lacking: set[str] = set()  # the md5 of each content that the remote did not give
+        try:
+            self.place = remote.places()
+        except PipelineError as error:
+            self.place = None
+            say(f"{NOTE}nodes get nothing from DVC's remote: {error}")
 
     def run(self, work: Work) -> Ran:
         """Run a command on a node, or here if it stays. Raises PipelineError when one node after the other fails."""
@@ -50,7 +58,8 @@ class Cluster(Commands):
         while len(failed) < TRIES and (left := nodes.alive(self.accepted) - failed.keys()):
             began: list[str] = []
             try:
-                return self._run(work, left, began)
+                if ran := self._run(work, left, began):
+                    return ran
             except (RayError, ValueError) as error:
                 if self.ended:
                     raise KeyboardInterrupt from None
@@ -61,17 +70,22 @@ class Cluster(Commands):
         reasons = "; ".join(failed.values()) or "none is alive"
         raise PipelineError(f"since no node of the cluster is left for it: {reasons}; run it again when they are well")
 
-    def _run(self, work: Work, allowed: set[str], began: list[str]) -> Ran:
-        """Send a stage to one of the nodes allowed and receive what it gives; `began` gets the node."""
+    def _run(self, work: Work, allowed: set[str], began: list[str]) -> Ran | None:
+        """Send a stage to one of the nodes allowed and receive what it gives; `began` gets the node.
+
+        None when the node could not get from DVC's remote what is now known to be lacking there.
+        """
         environment = work.environment or {}
         root = Path(environment["DVC_ROOT"])
-        inputs = {_name(path, root): path.read_bytes() for path in _inputs(work, root)}
+        remote = self._remote(work)
+        inputs = {_name(path, root): path.read_bytes() for path in _inputs(work, root) if path not in remote}
         order = {
             "name": work.name,
             "command": work.command[-1],
             "cwd": _name(work.folder, root),
             "environment": {name: environment[name] for name in SENT},
             "inputs": list(inputs),
+            "remote": [[_name(path, root), *content] for path, content in remote.items()],
             "outputs": [_name(path, root) for path in work.outputs],
         }
         place = NodeLabelSchedulingStrategy(hard={"ray.io/node-id": In(*allowed)})
@@ -88,6 +102,13 @@ class Cluster(Commands):
             raise
         finally:
             self.tasks.discard(task)
+
+    def _remote(self, work: Work) -> dict[Path, tuple[str, str]]:
+        """The inputs that a node gets from DVC's remote: md5 and place there."""
+        if (place := self.place) is None:
+            return {}
+        big = {path: md5 for path, md5 in work.inputs.items() if path.stat().st_size >= BIG}
+        return {path: (md5, place(md5)) for path, md5 in big.items() if md5 and md5 not in self.lacking}
 
     def _store(self, content: bytes) -> Any:
         """A reference to this content, which travels to each node once."""
@@ -107,14 +128,20 @@ class Cluster(Commands):
             except StopIteration:
                 return
 
-    def _received(self, work: Work, root: Path, arriving: Iterator[bytes], began: list[str]) -> Ran:
-        """Write what a stage sends; how it ended. Raises ValueError for what it should not send."""
+    def _received(self, work: Work, root: Path, arriving: Iterator[bytes], began: list[str]) -> Ran | None:
+        """Write what a stage sends; how it ended, or None. Raises ValueError for what it should not send."""
         places = {"output": work.outputs, "kept": [root / paths.RESUME, work.folder / paths.TIMINGS]}
         for message in arriving:
             header, content = messages.unpack(message)
             self.travelled += len(content)
             if header["kind"] == "began":
                 began.append(header["node"])
+            elif header["kind"] == "lacking":
+                for path, md5, why in header["files"]:
+                    if md5 not in self.lacking:
+                        self.say(f"{NOTE}the driver sends {path}, since DVC's remote does not: {why}")
+                        self.lacking.add(md5)
+                return None
             elif header["kind"] == "ended":
                 self.logs.mkdir(exist_ok=True)
                 (self.logs / f"{work.name}.log").write_bytes(content)

@@ -1,5 +1,6 @@
 """A stage on a worker: its declared dependencies in an empty folder, its command, and its declared outputs back."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -9,7 +10,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from mnist_pipeline.core import paths
 from mnist_pipeline.pipeline.commands import Commands, Work
 
 SECONDS = 0.5  # between two looks for the state of a training
+SILENT, LEAST = 30.0, 30 << 20  # seconds, and bytes: when fewer arrive in such a time, DVC's remote has failed
+GET = [sys.executable, "-P", "-m", "dvc", "get-url"]
+LASTING = ExitStack()  # ends with this process
 DELETE = 'exec 3<&0; { read -r _ <&3; sleep 1; rm -rf -- "$0"; } &'  # a stage ends within a second of its worker
 
 
@@ -25,7 +30,8 @@ def execute(order: str, *contents: bytes) -> Iterator[bytes]:
     """Run one stage; yields where, the state of a training after each epoch, its outputs, and how it ended.
 
     `order` is JSON: `name`, `command`, `cwd`, `environment`, `inputs` and `outputs`, paths from the folder that stands
-    for the repository; each of `contents` belongs to the input at its place. OSError: this machine's disk, say.
+    for the repository; each of `contents` belongs to the input at its place. `remote`: path, md5 and place in DVC's
+    remote of each further input; what lacks there is all that is then yielded. OSError: this machine's disk, say.
     """
     import ray
 
@@ -34,6 +40,10 @@ def execute(order: str, *contents: bytes) -> Iterator[bytes]:
     with _folder() as folder, ThreadPoolExecutor(1) as pool:
         for path, content in zip(work["inputs"], contents, strict=True):
             _write(folder / path, content)
+        tried = [(path, md5, fetch(md5, place, folder / path)) for path, md5, place in work["remote"]]
+        if lacking := [one for one in tried if one[-1]]:
+            yield pack(kind="lacking", files=lacking)
+            return
         cwd = folder / work["cwd"]
         for parent in (cwd, *((folder / path).parent for path in work["outputs"])):
             parent.mkdir(parents=True, exist_ok=True)
@@ -78,6 +88,45 @@ def _files(path: Path) -> list[Path]:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+
+
+def fetch(md5: str, place: str, path: Path) -> str:
+    """Bring a content from a path or URL, by DVC with this machine's own credentials; why it does not come, or nothing.
+
+    It comes once in the life of this process, which is a run of `mnist repro`, and is hashed each time.
+    """
+    content = _fetched() / md5
+    if not content.exists():
+        getting, arrived = Commands(content.parent), -LEAST
+        environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+        work = Work("get-url", [*GET, place, str(content)], content.parent, environment)
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(getting.run, work)
+            while wait([running], SILENT).not_done and (now := _bytes(content.parent)) - arrived >= LEAST:
+                arrived = now
+            if running.running():
+                getting.end()
+                return f"{place} sent less than {LEAST >> 20} MiB in {SILENT:.0f} s"
+        if (ran := running.result()).code:
+            return " ".join(ran.output.split())[:300]
+    with content.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    if found != md5:
+        content.unlink()
+        return f"{place} has an md5 of {found}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.hardlink_to(content)
+    return ""
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in _files(folder))
+
+
+@cache
+def _fetched() -> Path:
+    """A folder that is deleted when this process ends."""
+    return LASTING.enter_context(_folder())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,14 +22,14 @@ ROOM = 1 << 14  # free bytes below which a disk counts as full
 class Work(NamedTuple):
     """The command of a stage, the folder and the environment to run it in, and what it reads and writes.
 
-    `inputs` are files, `outputs` are files and folders that need not be there yet.
+    `inputs` are files with their md5, where DVC has one; `outputs` are files and folders that need not be there yet.
     """
 
     name: str
     command: Any
     folder: Path = Path()
     environment: dict[str, str] | None = None
-    inputs: Sequence[Path] = ()
+    inputs: Mapping[Path, str] = {}
     outputs: Sequence[Path] = ()
 
 

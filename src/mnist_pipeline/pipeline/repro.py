@@ -140,14 +140,14 @@ class Pipeline:
 
     def _work(self, stage: Any) -> Work:
         """The command of a stage; of a folder that it depends on, it reads the files that DVC does not ignore."""
-        name, find = stage.addressing, self.repo.dvcignore.find
+        name = stage.addressing
         settings = prepare_kwargs(stage, {"MNIST_REPRO": self.booking.label(name)})
-        folders = {dep.fs_path: dep.fs for dep in stage.deps if dep.fs.isdir(dep.fs_path)}
-        inputs = [dep.fs_path for dep in stage.deps if dep.fs_path not in folders]
-        inputs += [file for folder, fs in folders.items() for file in find(fs, folder)]
+        folders = [dep for dep in stage.deps if dep.fs.isdir(dep.fs_path)]
+        inputs = {Path(dep.fs_path): dep.obj.oid if dep.obj else "" for dep in stage.deps if dep not in folders}
+        inputs |= {Path(dep.fs_path, *parts): info.value for dep in folders for parts, _, info in dep.obj}
         outputs = [Path(out.fs_path) for out in stage.outs]
         command = _make_cmd(get_executable(), stage.cmd)
-        return Work(name, command, Path(settings["cwd"]), settings["env"], [*map(Path, inputs)], outputs)
+        return Work(name, command, Path(settings["cwd"]), settings["env"], inputs, outputs)
 
     def _finish(self, name: str, ran: Ran) -> None:
         """Hash what a command left and enter it into dvc.lock. Raises PipelineError when it failed."""

@@ -1,0 +1,29 @@
+"""Where DVC's default remote keeps a content, for those who fetch it themselves."""
+
+from collections.abc import Callable
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from mnist_pipeline.core.errors import PipelineError
+
+SECRET = {"ask_password", "auth", "password", "user"}
+
+
+def places() -> Callable[[str], str] | None:
+    """Says at which path or URL the default remote would have the content with an md5; None without such a remote.
+
+    Raises PipelineError for a remote that DVC can't name, or that needs what may not be handed on: credentials.
+    """
+    with Repo() as repo:
+        if not (name := repo.config["core"].get("remote")):
+            return None
+        try:
+            if SECRET & repo.config["remote"].get(name, {}).keys():
+                raise PipelineError(f"{name} needs credentials, which are not sent to nodes")
+            odb = repo.cloud.get_remote_odb(name, "mnist repro --cluster")
+        except DvcException as error:
+            raise PipelineError(" ".join(str(error).split())) from None
+    if {"@", "?"} & {*odb.fs.unstrip_protocol(odb.path)}:
+        raise PipelineError(f"the URL of {name} may carry credentials (@ or ?), which are not sent to nodes")
+    return lambda md5: str(odb.fs.unstrip_protocol(odb.oid_to_path(md5)))
