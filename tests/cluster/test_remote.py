@@ -5,17 +5,22 @@ import os
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from dvc.repo import Repo
 
 from mnist_pipeline.cluster import execution
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pipeline import dvc_program, remote, repro
+from mnist_pipeline.pipeline.commands import Work
+from tests.cluster.conftest import left
 from tests.cluster.test_stages import RUNTIME
 from tests.pipeline.conftest import Project, shell
 
@@ -97,6 +102,37 @@ def test_big_inputs_come_from_the_remote_and_from_the_driver_when_that_is_damage
     assert travelled() == least + SIZE
 
 
+@pytest.mark.usefixtures("shell")
+def test_nothing_is_left_of_what_a_remote_has_half_sent(
+    two_nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    from mnist_pipeline.cluster import driver
+
+    monkeypatch.setattr(driver, "BIG", 1)
+    content = tmp_path / "remote/files/md5" / MD5[:2] / MD5[2:]
+    content.parent.mkdir(parents=True)
+    content.write_text("content", "utf-8")
+    variables = {"DVC_ROOT": str(tmp_path), "DVC_STAGE": "a", "MNIST_REPRO": "a"}
+    work = Work("a", ["true"], tmp_path, variables, {tmp_path / "source": MD5})
+    sent = threading.Event()
+    with served(tmp_path / "remote", sent) as (url, asked), ThreadPoolExecutor(1) as pool:
+        dvc_program.run("remote", "add", "--default", "store", url)
+        cluster = driver.Cluster(Path(".logs"), two_nodes.address, RUNTIME, print)
+        running = pool.submit(cluster.run, work)
+        while not any(line.startswith("GET") for line in asked):
+            assert not running.done(), running.result()
+            time.sleep(0.1)
+        cluster.end()
+        with pytest.raises(KeyboardInterrupt):
+            running.result()
+        ray.shutdown()
+        assert left() == []
+        assert not [one for one in psutil.process_iter(["cmdline"]) if "get-url" in (one.info["cmdline"] or ())]
+        sent.set()
+
+
 @pytest.fixture
 def fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Fetches as a node does, into `got`; its process ends with the test."""
@@ -126,8 +162,8 @@ def test_what_does_not_come_from_a_remote_is_said(tmp_path: Path, fetch: Callabl
 @pytest.mark.usefixtures("shell")
 def test_credentials_stay_here() -> None:
     assert remote.places() is None
-    for url, option in (("https://token@host/x", "url"), ("https://host/x?sig=1", "url"), ("me", "user")):
+    for url, option in (("https://token@host/x", "url"), ("https://host/x?sig=1", "url"), ("basic", "auth")):
         with Repo() as repo, repo.config.edit("local") as config:
             config |= {"core": {"remote": "it"}, "remote": {"it": {"url": "https://host/x", option: url}}}
-        with pytest.raises(PipelineError, match="credentials, which are not sent to nodes"):
+        with pytest.raises(PipelineError, match=r"^(the URL of )?it has .*credentials are not sent"):
             remote.places()

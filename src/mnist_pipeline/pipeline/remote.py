@@ -7,7 +7,7 @@ from dvc.repo import Repo
 
 from mnist_pipeline.core.errors import PipelineError
 
-SECRET = {"ask_password", "auth", "password", "user"}
+SECRET = {"ask_passphrase", "ask_password", "auth"}  # options of a remote that has to be asked for or with credentials
 
 
 def places() -> Callable[[str], str] | None:
@@ -19,11 +19,11 @@ def places() -> Callable[[str], str] | None:
         if not (name := repo.config["core"].get("remote")):
             return None
         try:
-            if SECRET & repo.config["remote"].get(name, {}).keys():
-                raise PipelineError(f"{name} needs credentials, which are not sent to nodes")
+            if secret := SECRET & repo.config["remote"].get(name, {}).keys():
+                raise PipelineError(f"{name} has {', '.join(secret)}, and credentials are not sent to nodes")
             odb = repo.cloud.get_remote_odb(name, "mnist repro --cluster")
         except DvcException as error:
             raise PipelineError(" ".join(str(error).split())) from None
-    if {"@", "?"} & {*odb.fs.unstrip_protocol(odb.path)}:
-        raise PipelineError(f"the URL of {name} may carry credentials (@ or ?), which are not sent to nodes")
+    if "://" in (url := odb.fs.unstrip_protocol(odb.path)) and {"@", "?"} & {*url}:
+        raise PipelineError(f"the URL of {name} has @ or ?, and credentials are not sent to nodes")
     return lambda md5: str(odb.fs.unstrip_protocol(odb.oid_to_path(md5)))
