@@ -96,6 +96,26 @@ def test_a_stages_own_error_is_not_tried_again_and_reads_as_on_one_machine(
     count("a dependency that is not declared", 1, "not there, and the stage fails")
 
 
+def test_a_node_that_is_not_accepted_gets_no_stage_though_it_has_the_inputs(
+    shell: Project, two_nodes: Any, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a stage needs is in the driver's store, and Ray likes to run it there."""
+    import ray
+
+    from mnist_pipeline.cluster.driver import Cluster
+
+    Path("source").write_bytes(os.urandom(10**6))
+    shell.write(**{name: {"cmd": f"cp source {name}", "deps": ["source"], "outs": [name]} for name in "ab"})
+    cluster = Cluster(Path(".logs"), two_nodes.address, RUNTIME, said.append)
+    cluster.accepted.pop(two_nodes.head_node.node_id)
+    try:
+        assert len(repro.repro(1, {}, lambda _: True, commands=cluster)) == 2
+    finally:
+        ray.shutdown()
+    (node,) = cluster.accepted.values()
+    assert capsys.readouterr().out.count(f" on {node}") == 2
+
+
 def three(shell: Project, seconds: float = 2) -> None:
     """Stages, each of which notes that it runs and keeps a core for so long."""
     work = f"echo ran >>{Path.cwd()}/log; sleep {seconds}; cp source"
