@@ -5,13 +5,14 @@ stays there.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import In, NodeLabelSchedulingStrategy
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mnist_pipeline.cluster import execution, messages, nodes
 from mnist_pipeline.core import paths
@@ -39,7 +40,8 @@ class Cluster(Commands):
         self.say, self.travelled = say, 0
         self.accepted = nodes.connect(address, runtime, say)
         needs = {"num_cpus": runtime.threads, "num_gpus": 1 if runtime.device == "cuda" else 0}
-        self.jobs = nodes.capacity(self.accepted, needs)
+        self.fitting = nodes.capacity(self.accepted, needs)  # stages, by node
+        self.jobs, self.busy = sum(self.fitting.values()), Counter[str]()
         self.execute = ray.remote(max_retries=0, num_returns="streaming", **needs)(execution.execute)
         self.stored: dict[str, Any] = {}  # Ray's reference to each content that was sent, by digest
         self.tasks: set[Any] = set()
@@ -55,23 +57,30 @@ class Cluster(Commands):
         if work.name.partition("@")[0] in STAY:
             return super().run(work)
         failed: dict[str, str] = {}  # why, by node
-        while len(failed) < TRIES and (left := nodes.alive(self.accepted) - failed.keys()):
-            began: list[str] = []
+        while len(failed) < TRIES and (left := nodes.alive(self.accepted) & self.fitting.keys() - failed.keys()):
+            node = self._least_busy(left)
             try:
-                if ran := self._run(work, left, began):
+                if ran := self._run(work, node):
                     return ran
             except (RayError, ValueError) as error:
                 if self.ended:
                     raise KeyboardInterrupt from None
-                node = began[0] if began else f"none of {', '.join(sorted(left))}"
                 failed[node] = f"{type(error).__name__}: {' '.join(str(error).split())[-300:]}"
-                where = self.accepted.get(node, "the cluster before it began")
-                self.say(f"{work.name:24} failed on {where}, not by its own error: {failed[node]}")
+                self.say(f"{work.name:24} failed on {self.accepted[node]}, not by its own error: {failed[node]}")
+            finally:
+                self.busy[node] -= 1
         reasons = "; ".join(failed.values()) or "none is alive"
         raise PipelineError(f"since no node of the cluster is left for it: {reasons}; run it again when they are well")
 
-    def _run(self, work: Work, allowed: set[str], began: list[str]) -> Ran | None:
-        """Send a stage to one of the nodes allowed and receive what it gives; `began` gets the node.
+    def _least_busy(self, left: set[str]) -> str:
+        """The node for the next stage; by name, since Ray would rather take one that has the inputs, though refused."""
+        with self.lock:
+            node = min(sorted(left), key=lambda one: self.busy[one] / self.fitting[one])
+            self.busy[node] += 1
+        return node
+
+    def _run(self, work: Work, node: str) -> Ran | None:
+        """Send a stage to a node and receive what it gives.
 
         None when the node could not get from DVC's remote what is now known to be lacking there.
         """
@@ -88,7 +97,7 @@ class Cluster(Commands):
             "remote": [[_name(path, root), *content] for path, content in remote.items()],
             "outputs": [_name(path, root) for path in work.outputs],
         }
-        place = NodeLabelSchedulingStrategy(hard={"ray.io/node-id": In(*allowed)})
+        place = NodeAffinitySchedulingStrategy(node, soft=False)
         with self.lock:
             if self.ended:
                 raise KeyboardInterrupt
@@ -96,7 +105,7 @@ class Cluster(Commands):
             task = self.execute.options(scheduling_strategy=place).remote(json.dumps(order), *sent)
             self.tasks.add(task)
         try:
-            return self._received(work, root, self._messages(task, allowed, began), began)
+            return self._received(work, root, self._messages(task, node), node)
         except BaseException:
             ray.cancel(task, force=True)
             raise
@@ -118,40 +127,37 @@ class Cluster(Commands):
             self.travelled += len(content)
         return self.stored[name]
 
-    def _messages(self, task: Any, allowed: set[str], began: list[str]) -> Iterator[bytes]:
+    def _messages(self, task: Any, node: str) -> Iterator[bytes]:
         while True:
             while not ray.wait([task], timeout=SECONDS)[0]:
-                if not nodes.alive(self.accepted) & (set(began) or allowed):
+                if node not in nodes.alive(self.accepted):
                     raise ValueError("Ray's health check takes it for dead")  # and would itself wait on
             try:
                 yield ray.get(next(task))
             except StopIteration:
                 return
 
-    def _received(self, work: Work, root: Path, arriving: Iterator[bytes], began: list[str]) -> Ran | None:
+    def _received(self, work: Work, root: Path, arriving: Iterator[bytes], node: str) -> Ran | None:
         """Write what a stage sends; how it ended, or None. Raises ValueError for what it should not send."""
         places = {"output": work.outputs, "kept": [root / paths.RESUME, work.folder / paths.TIMINGS]}
         for message in arriving:
             header, content = messages.unpack(message)
             self.travelled += len(content)
-            if header["kind"] == "began":
-                began.append(header["node"])
-            elif header["kind"] == "lacking":
+            if header["kind"] == "lacking":
                 for path, md5, why in header["files"]:
                     if md5 not in self.lacking:
                         self.say(f"{NOTE}the driver sends {path}, since DVC's remote does not: {why}")
                         self.lacking.add(md5)
                 return None
-            elif header["kind"] == "ended":
+            if header["kind"] == "ended":
                 self.logs.mkdir(exist_ok=True)
                 (self.logs / f"{work.name}.log").write_bytes(content)
-                node = self.accepted[began[0]]
-                return Ran(header["code"], content.decode(), header["seconds"], header["core_seconds"], node)
-            else:
-                path = (root / header["path"]).resolve()
-                if not any(path.is_relative_to(place.resolve()) for place in places[header["kind"]]):
-                    raise ValueError(f"a node sent {header['path']}, which is no output of {work.name}")
-                write_durably(path, content)
+                took = (header["seconds"], header["core_seconds"])
+                return Ran(header["code"], content.decode(), *took, self.accepted[node])
+            path = (root / header["path"]).resolve()
+            if not any(path.is_relative_to(place.resolve()) for place in places[header["kind"]]):
+                raise ValueError(f"a node sent {header['path']}, which is no output of {work.name}")
+            write_durably(path, content)
         raise ValueError("the stage ended without a word")
 
     def end(self) -> None:

@@ -27,16 +27,13 @@ DELETE = 'exec 3<&0; { read -r _ <&3; sleep 1; rm -rf -- "$0"; } &'  # a stage e
 
 
 def execute(order: str, *contents: bytes) -> Iterator[bytes]:
-    """Run one stage; yields where, the state of a training after each epoch, its outputs, and how it ended.
+    """Run one stage; yields the state of a training after each epoch, its outputs, and how it ended.
 
     `order` is JSON: `name`, `command`, `cwd`, `environment`, `inputs` and `outputs`, paths from the folder that stands
     for the repository; each of `contents` belongs to the input at its place. `remote`: path, md5 and place in DVC's
     remote of each further input; what lacks there is all that is then yielded. OSError: this machine's disk, say.
     """
-    import ray
-
     work = json.loads(order)
-    yield pack(kind="began", node=ray.get_runtime_context().get_node_id())
     with _folder() as folder, ThreadPoolExecutor(1) as pool:
         for path, content in zip(work["inputs"], contents, strict=True):
             _write(folder / path, content)

@@ -159,8 +159,12 @@ def alive(accepted: dict[str, str]) -> set[str]:
     return {node["NodeID"] for node in ray.nodes() if node["Alive"]} & accepted.keys()
 
 
-def capacity(accepted: dict[str, str], needs: dict[str, int]) -> int:
-    """How many stages fit on these nodes at once, at least one."""
+def capacity(accepted: dict[str, str], needs: dict[str, int]) -> dict[str, int]:
+    """How many stages fit at once on each of these nodes that has room for one. Raises PipelineError if none has."""
     units = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"]}
-    resources = [node["Resources"] for node in ray.nodes() if node["NodeID"] in accepted]
-    return max(1, sum(int(min(node.get(unit, 0) // n for unit, n in units.items() if n)) for node in resources))
+    resources = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["NodeID"] in accepted}
+    fit = {name: int(min(has.get(unit, 0) // n for unit, n in units.items() if n)) for name, has in resources.items()}
+    if not any(fit.values()):
+        wanted = " and ".join(f"{n} {unit}" for unit, n in units.items() if n)
+        raise PipelineError(f"a stage needs {wanted}: no node of the cluster has that, as params.yaml's runtime asks")
+    return {name: count for name, count in fit.items() if count}
