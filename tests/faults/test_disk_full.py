@@ -123,3 +123,11 @@ def _assert_completes(place: Repository, stage: str, built: Path) -> None:
     whole.assert_built(place, Repository(built))
     if stage == "publish":
         whole.assert_published(place, Repository(built))
+
+
+def test_where_a_disk_is_mounted_nothing_is_pulled(built: Path, tmp_path: Path) -> None:
+    with disks.small(tmp_path / "disk", MEBIBYTES) as disk:
+        output = Repository(built).run("mnist", "pull", str(disk), code=1)
+        assert f"error: {disk}: can't be replaced: Device or resource busy, as where a disk is mounted" in output
+        assert "Traceback" not in output
+    assert [one.name for one in tmp_path.iterdir()] == ["disk"]

@@ -8,6 +8,7 @@ import pytest
 from dvc.repo import Repo
 
 from mnist_pipeline.commits import lockfile
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pipeline import repro
 from tests.pipeline.conftest import Project
 from tests.repository import Repository, outcomes
@@ -103,6 +104,19 @@ def test_the_weights_of_a_model_are_not_restored_empty(project: Repository) -> N
     assert outcomes(output)["train@weak"] == "ran"
     assert "damaged" in output
     assert (weights.read_bytes(), project.lock()) == (content, lock)
+
+
+@pytest.mark.parametrize("of", ["hashes", "links"])
+def test_damaged_notes_of_dvcs_are_named(shell: Project, of: str) -> None:
+    shell.write(a=COPY)
+    shell.run()
+    for database in Path(".site").glob(f"repo/*/{of}/**/cache.db*"):
+        database.write_bytes(b"\xff" * 4096)
+    shutil.rmtree("a")
+    with pytest.raises(PipelineError, match=r"notes .*: file is not a database; .*delete .*\.site/repo, or"):
+        shell.run()
+    shutil.rmtree(".site/repo")
+    assert shell.run() == []
 
 
 def test_what_is_no_entry_of_the_run_cache_disturbs_nobody(shell: Project) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from dvc.dirs import site_cache_dir
 from dvc.dvcfile import Lockfile
 from dvc.lock import make_lock
 from dvc.output import Output
@@ -55,6 +56,7 @@ TAKEN: dict[Callable[..., Any], str] = {
     _acquire_write: "lock, info, paths",
     _release_write: "lock, info, changes",
     _make_cmd: "executable, cmd",
+    site_cache_dir: "config_site_cache_dir=None",
     get_executable: "",
     prepare_kwargs: "stage, run_env=None",
 }

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from mlflow.protos.service_pb2 import GetExperimentByName
+from mlflow.utils.proto_json_utils import parse_dict
 
 from mnist_pipeline.core import background
 from mnist_pipeline.core.errors import PipelineError
@@ -53,6 +55,16 @@ def test_certificates_are_those_that_mlflow_is_told_of(
         for trust in ({"SERVER_CERT_PATH": str(certificate)}, {"INSECURE_TLS": "true"}):
             variables = {f"MLFLOW_TRACKING_{name}": value for name, value in trust.items()}
             assert "nothing is on record" in project.run("mnist", "history", code=0, **ours, **variables)
+
+
+def test_what_is_no_answer_of_mlflows_is_one_line(project: Repository) -> None:
+    with (
+        pytest.raises(PipelineError, match=r"MLflow's store at .*: Failed to parse .*, got 'int'"),
+        connection.errors_in_one_line(),
+    ):
+        parse_dict({"experiment": {"experiment_id": 5}}, GetExperimentByName.Response())
+    output = project.run("mnist", "history", code=1, MLFLOW_TRACKING_URI="mysql://127.0.0.1/mlflow")
+    assert output.startswith("error: MLflow's store at mysql://127.0.0.1/mlflow (MLFLOW_TRACKING_URI): No module named")
 
 
 def test_a_server_whose_answer_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,8 @@ def test_the_store_is_in_the_real_repository_unless_the_environment_names_anothe
     assert store.database() == here / ".mlflow" / "mlflow.db"
     monkeypatch.setenv("DVC_ROOT", str(here / "real"))
     assert store.database() == here / "real" / ".mlflow" / "mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
+    assert store.address() == store.sqlite(here / "real/mine.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert (store.address(), store.database()) == ("http://127.0.0.1:5000", None)
 

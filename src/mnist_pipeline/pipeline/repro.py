@@ -5,6 +5,7 @@ Much of it is not DVC's public interface: its version is pinned, and tests hold 
 """
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dvc.dirs import site_cache_dir
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
@@ -53,6 +55,10 @@ def repro(
                     dvc_locks.release(repo, pipeline.stages[name])
     except DvcException as error:
         raise PipelineError(_one_line(error)) from error
+    except sqlite3.DatabaseError as error:
+        where = f"{site_cache_dir()}/repo, or the folder that DVC's core.site_cache_dir names"
+        advice = f"make space there, or delete {where}: DVC makes them anew; then run this again"
+        raise PipelineError(f"DVC's notes on digests of files: {error}; {advice}") from error
     if pipeline.failed:
         skipped = [name for name in pipeline.stages if name not in {*pipeline.booking.done, *pipeline.failed}]
         after = f"; not run: {', '.join(skipped)}" if skipped else ""

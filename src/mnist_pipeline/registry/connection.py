@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import mlflow
 import requests
+from google.protobuf.json_format import ParseError
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
@@ -26,6 +27,7 @@ SECONDS = 15.0  # for a server to say that it is there
 CERTIFICATES = "look at MLFLOW_TRACKING_SERVER_CERT_PATH and …CLIENT_CERT_PATH"
 ADVICE = {"disk is full": FULL, "readonly database": PROTECTED, ", invalid path: ": CERTIFICATES}  # SQLite, requests
 EXISTS, GONE, REFUSED = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"  # what MLflow's errors say
+FAULTS = ImportError, MlflowException, ParseError, requests.RequestException, SQLAlchemyError, sqlite3.Error
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def errors_in_one_line() -> Iterator[None]:
     uri = store.address()
     try:
         yield
-    except (MlflowException, requests.RequestException, SQLAlchemyError, sqlite3.Error) as error:
+    except FAULTS as error:
         shown = store.shown(uri)
         cause = CONTROL.sub("?", " ".join(str(error).replace(uri, shown).split()))
         advice = "".join(f"; {what}, then run this again" for words, what in ADVICE.items() if words in cause)

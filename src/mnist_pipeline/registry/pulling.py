@@ -60,7 +60,11 @@ def pull(version: Version, folder: Path, built: Built | None = None) -> None:
         if built:
             _compare(version, whole, built)
         (whole / "README.md").write_text(model_card.write(version, whole / PLAIN), encoding="utf-8")
-        whole.replace(folder)
+        try:
+            whole.replace(folder)
+        except OSError as error:
+            said = f"{error.strerror}, as where a disk is mounted or something came in meanwhile"
+            raise PipelineError(f"{folder}: can't be replaced: {said}; name a folder that is new") from None
 
 
 def _download(version: Version, folder: Path) -> None:

@@ -31,8 +31,10 @@ AND (v.source NOT LIKE 'models:/m-%' OR m.lifecycle_stage = 'active')
 
 
 def address() -> str:
-    """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite(paths.root() / paths.DATABASE)
+    """The tracking store: MLFLOW_TRACKING_URI, else a database in the repository, where relative ones are, too: DVC
+    deletes the folder of a temporary experiment."""
+    named = os.environ.get("MLFLOW_TRACKING_URI") or SQLITE + str(paths.DATABASE)
+    return re.sub(f"^{SQLITE}(?!/|file:)", lambda _: sqlite(paths.root()) + "/", named)
 
 
 def sqlite(file: Path) -> str:
