@@ -1,4 +1,4 @@
-"""Which room stands on which, and who may import DVC, MLflow and ONNX Runtime: arrows between the rooms run down only."""
+"""Which room stands on which, and who may import DVC, MLflow and ONNX Runtime: arrows between rooms run down only."""
 
 import ast
 

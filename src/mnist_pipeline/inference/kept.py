@@ -45,7 +45,7 @@ def load(folder: Path) -> Model:
 
 
 def exported(folder: Path) -> bytes | None:
-    """The model in a folder as a file in ONNX; None, as `load` says, where it has none. Raises PipelineError likewise."""
+    """The model in a folder as a file in ONNX; None, and a note, where it has none. Raises PipelineError as `load`."""
     from mnist_pipeline.inference import eager
 
     origin = _origin(folder)
