@@ -53,7 +53,9 @@ def test_ten_thousand_images_are_answered_alike(name: str, real_mnist: Path, mon
     recipe, data = SETTINGS.recipe(name), dataset.training_set()
     started = loop.start(recipe, SETTINGS.seed, torch.device("cpu"))
     list(islice(loop.steps(started, (data, data.all()), epoch=1), STEPS))
-    images = dataset.test_set().images.numpy()[:, None].astype(np.float32)
+    test = dataset.test_set()
+    images: Floats = test.batch(test.all())[0].float().numpy()
+    assert len(images) == SETTINGS.data.test
     assert_equal_answers(Eager(Classifier(started.network, recipe.scaling, DIGITS)), images)
 
 

@@ -1,6 +1,8 @@
 """A kept export is of this very model or is not used; without torch it gives the same answers and refusals."""
 
+import ast
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from mnist_pipeline.inference.export import NEAR, probe
 from mnist_pipeline.inference.session import Session
 from mnist_pipeline.training.checkpoints import OtherCodeError
 from tests import synthetic
+from tests.repository import Repository
 
 
 @pytest.fixture
@@ -38,6 +41,23 @@ def test_an_export_is_made_once_and_answers_as_torch_does(model: Path, monkeypat
     monkeypatch.delattr(eager, "load")
     assert float(np.abs(kept.load(model)(probe()) - expected).max()) <= NEAR
     assert kept.exported(model) == path.read_bytes()
+
+
+def test_onnx_runtime_reports_nothing_to_its_makers(model: Path, tmp_path: Path) -> None:
+    """Else it keeps an identifier and a cache for reports in the home, and a thread that sends them."""
+    code = f"from pathlib import Path; from mnist_pipeline.inference import kept; kept.load(Path({str(model)!r}))"
+    threads = "; print(sorted(path.joinpath('comm').read_text() for path in Path('/proc/self/task').iterdir()))"
+    home = tmp_path / "home"
+    home.mkdir()
+    changes = {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home),
+        "ORT_DISABLE_TELEMETRY": "0",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    printed = Repository(tmp_path, real=True).run(sys.executable, "-c", code + threads, **changes)
+    assert len(ast.literal_eval(printed)) == 1
+    assert list(home.rglob("*")) == []
 
 
 def other_weights(model: Path) -> None:
