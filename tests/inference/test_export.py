@@ -73,7 +73,8 @@ class Unknown(nn.Module):
     """An operator without a counterpart in ONNX."""
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.special.bessel_j0(images.flatten(1)[:, :10])
+        found: Tensor = torch.special.bessel_j0(images.flatten(1)[:, :10])
+        return found
 
 
 def test_what_can_not_be_exported_is_named_and_what_has_no_answer_is_not_exported() -> None:

@@ -40,7 +40,7 @@ def export(model: Eager) -> bytes | None:
         ClearMetadataAndDocStringPass()(program.model)  # lines of source, with the paths of their files
         program.model.metadata_props.clear()
         program.model.metadata_props[CLASSES] = json.dumps(model.classes)
-        content = program.model_proto.SerializeToString(deterministic=True)
+        content: bytes = program.model_proto.SerializeToString(deterministic=True)
         found = Session(content)(images)
     except Exception as error:  # whatever exporter and runtime raise at an operator that they do not know
         raise PipelineError(" ".join(str(error).split()) or type(error).__name__) from error
