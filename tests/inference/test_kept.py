@@ -49,13 +49,10 @@ def test_onnx_runtime_reports_nothing_to_its_makers(model: Path, tmp_path: Path)
     threads = "; print(sorted(path.joinpath('comm').read_text() for path in Path('/proc/self/task').iterdir()))"
     home = tmp_path / "home"
     home.mkdir()
-    changes = {
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home),
-        "ORT_DISABLE_TELEMETRY": "0",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    printed = Repository(tmp_path, real=True).run(sys.executable, "-c", code + threads, **changes)
+    printed = Repository(tmp_path, real=True).run(
+        sys.executable, "-c", code + threads,
+        HOME=str(home), XDG_CACHE_HOME=str(home), ORT_DISABLE_TELEMETRY="0", OPENBLAS_NUM_THREADS="1",
+    )  # fmt: skip
     assert len(ast.literal_eval(printed)) == 1
     assert list(home.rglob("*")) == []
 
