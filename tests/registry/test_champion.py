@@ -71,6 +71,13 @@ def test_a_decision_by_hand_outlives_a_publisher_that_had_not_seen_it_and_a_dele
     assert chosen(decision, version(2, 0.95), version(5, 0.92)) == 5
 
 
+def test_a_copy_has_no_part_in_the_history_of_its_original() -> None:
+    original = decided(version(1, 0.9), champion.PROMOTE, highest=2, second=0)
+    copied = replace(original, number=3, model_id="")  # MLflow copies all tags
+    assert [reign.version.number for reign in versions.reigns([original, version(2, 0.95), copied])] == [1]
+    assert chosen(crowned(original), version(2, 0.95), copied) == 1
+
+
 def test_history_is_in_the_order_of_time() -> None:
     first, second = (decided(version(n, 0.9), champion.PUBLISH, n, second=n) for n in (1, 2))
     back = decided(first, champion.PROMOTE, 2, second=3)

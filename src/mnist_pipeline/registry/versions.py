@@ -120,9 +120,9 @@ def all_of(name: str, content: str | None = None) -> list[Version]:
 
 
 def reigns(registered: list[Version]) -> list[Reign]:
-    """Every recorded move of the alias, oldest first."""
-    found = [_reign(version, tag) for version in registered for tag in version.tags if tag.startswith(MOVE)]
-    return sorted(found, key=lambda reign: reign.since)
+    """Every recorded move of the alias, oldest first; a copy of a version, which has its tags, was not moved to."""
+    first = {tag: version for version in reversed(registered) for tag in version.tags if tag.startswith(MOVE)}
+    return sorted((_reign(version, tag) for tag, version in first.items()), key=lambda reign: reign.since)
 
 
 def _is_readable(version: Version, tag: str) -> bool:
