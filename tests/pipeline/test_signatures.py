@@ -17,6 +17,7 @@ from dvc.stage import PipelineStage
 from dvc.stage.cache import StageCache, _can_hash, _get_cache_hash, _get_stage_hash
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils.serialize import parse_yaml
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.base import FileSystem
 
@@ -59,6 +60,7 @@ TAKEN: dict[Callable[..., Any], str] = {
     site_cache_dir: "config_site_cache_dir=None",
     get_executable: "",
     prepare_kwargs: "stage, run_env=None",
+    parse_yaml: "text, path, typ='safe'",
 }
 
 

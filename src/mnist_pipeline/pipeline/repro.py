@@ -22,7 +22,7 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from mnist_pipeline.core import locks, paths
 from mnist_pipeline.core.errors import PipelineError, refusal
-from mnist_pipeline.pipeline import dvc_locks
+from mnist_pipeline.pipeline import dvc_locks, parsed_yaml
 from mnist_pipeline.pipeline.booking import Booking
 from mnist_pipeline.pipeline.commands import Commands, Ran, Work, interruptible
 from mnist_pipeline.pipeline.run_cache import RunCache
@@ -46,7 +46,7 @@ def repro(
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        with interruptible(), locks.locked(paths.LOGS / "lock"), Repo() as repo:
+        with interruptible(), locks.locked(paths.LOGS / "lock"), parsed_yaml.kept(), Repo() as repo:
             pipeline = Pipeline(repo, usable, target, commands)
             try:
                 pipeline.run(jobs, expected_seconds)
