@@ -6,6 +6,7 @@ started it was killed. Kept to what any Python 3 has, since it has to answer whe
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+gc.disable()  # until `stage`: of what the imports make, next to nothing is garbage, and to look takes a tenth of them
 PARENT = os.getppid()
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEEDED = ("torch", "pydantic", "ruamel", "safetensors", "pandas")
@@ -41,13 +43,16 @@ from mnist_pipeline.arithmetic import packages, portable
 from mnist_pipeline.core import errors, params
 
 with errors.program():
-    packages.check(("numpy", "torch") if params.load().runtime.arithmetic == "exact" else ())
-    portable.pin()
+    runtime = params.load().runtime
+    packages.check(("numpy", "torch") if runtime.arithmetic == "exact" else ())
+    portable.pin(runtime)
 
 
 @contextmanager
 def stage() -> Iterator[list[str]]:
     """Around the work of a stage: proves the arithmetic, gives the command's arguments, and says errors in words."""
     with errors.program():
-        portable.prove()
+        portable.prove(runtime)
+        gc.freeze()
+        gc.enable()
         yield sys.argv[1:]
