@@ -147,7 +147,7 @@ def mistakes(
         bars.bar(range(len(shown)), row[shown], color=colours)
         bars.set_xticks(range(len(shown)), [names[one] for one in shown], rotation=90 * long)
         bars.set(ylim=(0, 1))
-        bars.set_title(f"is {names[label]}, taken for {names[row.argmax()]} ({row.max():.1%})", fontsize=8)
+        bars.set_title(f"is {names[label]}, taken for {names[row.argmax()]} ({row.max():.1%})", fontsize=8, y=1)
         bars.tick_params(labelsize=7)
     for axes in grid[len(labels) :].flat:
         axes.axis("off")
@@ -159,7 +159,7 @@ def mistakes(
 def _draw(axes: Axes, image: Images, title: str, fontsize: int = 10, color: str = "black") -> None:
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     axes.axis("off")
-    axes.set_title(title, fontsize=fontsize, color=color)
+    axes.set_title(title, fontsize=fontsize, color=color, y=1)
 
 
 def comparison(table: pd.DataFrame) -> Figure:
