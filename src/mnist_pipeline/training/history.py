@@ -1,10 +1,11 @@
 """A training's history: a row for each logged batch and for each epoch, against images seen."""
 
+import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from mnist_pipeline.core.files import write_csv
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = dict[str, int | float]
 FIGURES = [f"{part}_{figure}" for part in ("batch", "training", "validation") for figure in ("loss", "accuracy")]
@@ -14,14 +15,20 @@ ONLY_IN_STUDIES = ["test_loss", "test_accuracy"]
 
 def write(rows: list[Row], path: Path) -> None:
     """Write the rows as CSV; what a row does not have stays empty."""
-    table = pd.DataFrame(rows)
-    write_csv(path, table.reindex(columns=[*COLUMNS, *(name for name in ONLY_IN_STUDIES if name in table)]))
+    columns = [*COLUMNS, *(name for name in ONLY_IN_STUDIES if any(name in row for row in rows))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> "pd.DataFrame":
+    import pandas as pd  # half a second, which no training needs
+
     return pd.read_csv(path)
 
 
-def epochs(history: pd.DataFrame) -> pd.DataFrame:
+def epochs(history: "pd.DataFrame") -> "pd.DataFrame":
     """The rows that close an epoch, without the columns that only logged batches have."""
     return history.dropna(subset=["training_loss"]).drop(columns=["batch_loss", "batch_accuracy"])

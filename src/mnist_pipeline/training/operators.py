@@ -43,6 +43,11 @@ class Recorder(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not needed without torch.compile, and torch would import that first."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         tensors = [value for value in (*args, *(kwargs or {}).values()) if isinstance(value, torch.Tensor)]
         others = {str(tensor.dtype) for tensor in tensors if tensor.dtype.is_floating_point or tensor.dtype.is_complex}

@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules by name."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from mnist_pipeline.exact import adamw, layers
 
 def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
     """The optimizer of `spec` over all weights, exact if the network is; PipelineError if it has no exact form."""
+    _without_compiler()
     if layers.is_exact(network):
         if isinstance(spec, SGD):
             raise PipelineError("runtime.arithmetic: exact: the optimizer sgd has no exact form; there is adamw")
@@ -20,6 +22,17 @@ def build(network: nn.Module, spec: AdamW | SGD) -> torch.optim.Optimizer:
     if isinstance(spec, SGD):
         return torch.optim.SGD(network.parameters(), momentum=spec.momentum, nesterov=spec.nesterov, **common)
     return torch.optim.AdamW(network.parameters(), betas=(spec.betas[0], spec.betas[1]), **common)
+
+
+@cache
+def _without_compiler() -> None:
+    """Keep torch's optimizers from importing torch.compile, 1.3 s, to tell it what it has to pass over."""
+    base = torch.optim.Optimizer
+    for method in (base.add_param_group, base.load_state_dict, base.state_dict, base.zero_grad):
+        function = method.__wrapped__  # type: ignore[attr-defined]
+        setattr(function, "__dynamo_disable", function)
+    for kind in (torch.optim.Adam, torch.optim.SGD):  # AdamW's step is Adam's
+        kind.step = torch.no_grad()(kind.step.__wrapped__)  # type: ignore[attr-defined, method-assign]
 
 
 def factor(schedule: Constant | OneCycle, progress: float) -> float:

@@ -106,8 +106,10 @@ def _code() -> dict[str, str]:
     """Digests of the loaded files of this project; a network's file is among them, others are not."""
     root = Path(__file__).resolve().parents[3]
     loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    places = [Path(file).resolve() for file in loaded if file and Path(file).is_absolute()]  # some are just a name
-    ours = [file for file in places if any(file.is_relative_to(root / part) for part in ("src", "stages", "studies"))]
+    places = [Path(file) for file in loaded if file and Path(file).is_absolute()]  # some are just a name
+    folders = {folder: folder.resolve() for folder in {place.parent for place in places}}  # a tenth of the files
+    files = [folders[place.parent] / place.name for place in places]
+    ours = [file for file in files if any(file.is_relative_to(root / part) for part in ("src", "stages", "studies"))]
     return {str(file.relative_to(root)): sha256_of(file) for file in ours}
 
 
