@@ -47,3 +47,11 @@ def test_a_stage_that_was_started_by_hand_watches_nobody(variables: dict[str, st
     command = [sys.executable, "-c", IMPORT + "import threading; print(threading.active_count())"]
     done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, check=True)
     assert int(done.stdout) == threads
+
+
+def test_garbage_is_collected_while_a_stage_works() -> None:
+    script = IMPORT + "import gc\nwith bootstrap.stage(): print(gc.isenabled(), gc.get_freeze_count() > 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True True\n"

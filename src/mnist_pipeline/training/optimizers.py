@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules by name."""
 
 from functools import cache
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -29,10 +30,10 @@ def _without_compiler() -> None:
     """Keep torch's optimizers from importing torch.compile, 1.3 s, to tell it what it has to pass over."""
     base = torch.optim.Optimizer
     for method in (base.add_param_group, base.load_state_dict, base.state_dict, base.zero_grad):
-        function = method.__wrapped__  # type: ignore[attr-defined]
+        function = unwrap(method)
         setattr(function, "__dynamo_disable", function)
     for kind in (torch.optim.Adam, torch.optim.SGD):  # AdamW's step is Adam's
-        kind.step = torch.no_grad()(kind.step.__wrapped__)  # type: ignore[attr-defined, method-assign]
+        kind.step = torch.no_grad()(unwrap(kind.step))  # type: ignore[method-assign]
 
 
 def factor(schedule: Constant | OneCycle, progress: float) -> float:
