@@ -3,17 +3,20 @@
 import itertools
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, SymmetricalLogLocator
 from matplotlib.transforms import Bbox
 
 from mnist_pipeline.core.params import DIGITS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 matplotlib.rcdefaults()  # whatever matplotlibrc a user has: the bytes of a picture must not depend on it
 
@@ -66,7 +69,7 @@ def label_histogram(counts: dict[str, list[int]], names: list[str] = DIGITS) -> 
     return figure
 
 
-def learning_curves(history: pd.DataFrame, model: str) -> Figure:
+def learning_curves(history: "pd.DataFrame", model: str) -> Figure:
     """Loss and accuracy against images seen: training, validation, and in studies test."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -162,7 +165,7 @@ def _draw(axes: Axes, image: Images, title: str, fontsize: int = 10, color: str 
     axes.set_title(title, fontsize=fontsize, color=color, y=1)
 
 
-def comparison(table: pd.DataFrame) -> Figure:
+def comparison(table: "pd.DataFrame") -> Figure:
     """Test error with its 95 % interval against parameters; columns as in a model's metrics, the index its name.
 
     The axis of the error is logarithmic above the smallest value that is not 0, and linear from there to 0.
