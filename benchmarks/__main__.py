@@ -20,6 +20,7 @@ PARTS = {
     "time_to_99": "Time to 99 %",
     "test_images": "10,000 test images",
     "overhead": "Pipeline overhead",
+    "processes": "Around the trainings",
     "cluster": "Past one machine",
     "growth": "Growth",
     "portability": "Portable arithmetic",

@@ -40,17 +40,27 @@ def run() -> str:
     return "\n\n".join([TEXT, tables.markdown([row]), "\n".join(verdicts)])
 
 
-def _build(clone: Path, program: str) -> tuple[float, float]:
+def _build(place: Path, program: str) -> tuple[float, float]:
     """Seconds of the whole pipeline, and those that its trainings measured of themselves."""
-    subprocess.run(["git", "clone", "--quiet", str(Path.cwd()), str(clone)], check=True)
-    for name in RESULTS:
-        place = clone / name
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "MAKE"))
-    }
+    clone(place)
     began = time.perf_counter()
-    subprocess.run([program, "repro"], cwd=clone, env=environment, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - began
-    timings = [read_json(place)["training_seconds"] for place in (clone / paths.TIMINGS).glob("*.json")]
-    return seconds, sum(timings)
+    subprocess.run([program, "repro"], cwd=place, env=environment(), check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began, training_seconds(place)
+
+
+def clone(place: Path) -> Path:
+    """A clone of the last commit here, in which nothing is built."""
+    subprocess.run(["git", "clone", "--quiet", str(Path.cwd()), str(place)], check=True)
+    for result in (place / name for name in RESULTS):
+        shutil.rmtree(result) if result.is_dir() else result.unlink()
+    return place
+
+
+def environment() -> dict[str, str]:
+    """This process's, without what would lead a build elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "MAKE"))}
+
+
+def training_seconds(place: Path) -> float:
+    """What the trainings there measured of themselves."""
+    return float(sum(read_json(file)["training_seconds"] for file in (place / paths.TIMINGS).glob("*.json")))
