@@ -26,7 +26,7 @@ from mnist_pipeline.training import loop
 from tests.repository import ROOT
 
 FILE = ROOT / "tests" / "golden.json"
-FOLDERS = (".", "studies/published", "studies/exact")  # a template may have fewer
+FOLDERS = (".", "studies/published", "studies/exact", "studies/frontier")  # a template may have fewer
 PIPELINES = tuple(folder for folder in FOLDERS if (ROOT / folder / "params.yaml").exists())
 BATCHES = 50
 

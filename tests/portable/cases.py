@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mnist_pipeline.training import muon
+
 CHANNELS = 24
 MAPS = (5, CHANNELS, 13, 13)  # sizes that no vector width divides
 LAYERS = {
@@ -65,6 +67,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "cumulative sum": lambda x: x.flatten(1).cumsum(dim=1),
     "maximum": lambda x: x.amax(dim=(2, 3)),
     "product of matrices": lambda x: x.flatten(2) @ x.flatten(2).transpose(1, 2),
+    "directions of equal length": lambda x: muon.orthogonal(x.flatten(1)),
     "concatenation": lambda x: torch.cat([x * 2, x - 1, x / 3, -x], dim=1),
     "padding": lambda x: functional.pad(x, (1, 2, 1, 2)),
     "attention": lambda x: _attention(x.flatten(2).transpose(1, 2)),

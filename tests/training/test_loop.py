@@ -131,6 +131,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(changes: dict[st
     assert not same(one, other)
 
 
+def test_augmentation_ends_where_the_recipe_says() -> None:
+    recipes = [None, *(LIMITS | {"until": until} for until in (0.0, 0.5, 1.0))]
+    trained = [fit(synthetic.dataset(250), batch=20, log_every=1, augmentation=recipe) for recipe in recipes]
+    plain, never, half, always = ([row["batch_loss"] for row in one.history if "batch_loss" in row] for one in trained)
+    assert len(plain) == 10
+    assert never == plain
+    assert half[:5] == always[:5] != plain[:5]
+    assert half[5] != always[5]
+
+
 def test_every_epoch_trains_in_train_mode_and_validates_in_eval_mode() -> None:
     data = synthetic.dataset(250)
     trained = fit(data, network="cnn_separable", batch=64, epochs=3)

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from mnist_pipeline import networks
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import Constant, OneCycle
-from mnist_pipeline.training import optimizers
+from mnist_pipeline.training import muon, optimizers
 from tests import synthetic
 
 
@@ -38,6 +40,43 @@ def test_an_optimizer_moves_every_weight_against_its_gradient(name: str) -> None
     optimizers.build(network, spec).step()
     for old, new in zip(before, network.parameters(), strict=True):
         assert torch.allclose(old - new, torch.full_like(old, 0.25), atol=1e-5)
+
+
+MUON = {"name": "muon", "learning_rate": 0.1, "others": {"learning_rate": 0.01}}
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6), (12, 12)])
+def test_muon_keeps_directions_and_makes_all_about_equally_long(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape)
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    lengths = torch.diagonal(left.T @ muon.orthogonal(matrix) @ right.T)
+    assert ((lengths > 0.3) & (lengths < 1.3)).all()
+    assert not muon.orthogonal(torch.zeros(shape)).any()
+
+
+def test_muon_moves_kernels_and_leaves_all_else_to_adamw() -> None:
+    network = networks.build("convnet", width=4)
+    optimizer = optimizers.build(network, synthetic.checked_recipe(optimizer=MUON).optimizer)
+    optimizers.set_rates(optimizer, synthetic.checked_recipe(optimizer=MUON).optimizer, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.005, 0.05]
+    moved = _moves(network, optimizer)
+    kernels = [moved.pop(name) for name in ("3.weight", "6.weight")]
+    for rows in (kernel.flatten(1) for kernel in kernels):
+        assert torch.linalg.svdvals(rows).median() == pytest.approx(0.05, rel=0.4)
+    for step in moved.values():  # AdamW's first step is its learning rate in every weight that has a gradient
+        assert step.abs().max() == pytest.approx(0.005, rel=0.01)
+
+
+def _moves(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    network(torch.rand(8, 1, 28, 28)).square().sum().backward()
+    optimizer.step()
+    return {name: weight.detach() - before[name] for name, weight in network.named_parameters()}
+
+
+def test_muon_has_something_to_do_or_says_so() -> None:
+    with pytest.raises(PipelineError, match="expected convolutions with several input channels"):
+        optimizers.build(nn.Linear(2, 2), synthetic.checked_recipe(optimizer=MUON).optimizer)
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])

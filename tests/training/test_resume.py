@@ -31,6 +31,7 @@ RECIPES: list[dict[str, Any]] = [
     {"network": "cnn_separable"},
     {"augmentation": {"rotation": 10.0}, "log_every": 1},
     {"optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True}, "epochs": 3.5},
+    {"network": "convnet", "optimizer": {"name": "muon", "learning_rate": 0.1, "others": {"learning_rate": 0.01}}},
 ]
 
 

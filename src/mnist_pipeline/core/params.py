@@ -16,6 +16,10 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0, description="Size of a step; with a schedule, of the largest.")]
 Decay = Annotated[float, Field(ge=0, description="Share of each weight, times the learning rate, taken off at a step.")]
+Betas = Annotated[
+    list[Annotated[float, Field(ge=0, lt=1)]],
+    Field(min_length=2, max_length=2, description="Decay of the means of gradient and square."),
+]
 Arithmetic = Literal["portable", "native", "exact"]
 DIGITS = list("0123456789")
 
@@ -122,9 +126,7 @@ class AdamW(Strict):
 
     name: Literal["adamw"] = Field(description="The optimizer.")
     learning_rate: Rate
-    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
-        default=[0.9, 0.999], min_length=2, max_length=2, description="Decay of the means of gradient and square."
-    )
+    betas: Betas = [0.9, 0.999]
     weight_decay: Decay = 0.0
 
 
@@ -142,6 +144,23 @@ class SGD(Strict):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return self
+
+
+class Others(Strict):
+    """AdamW, for what Muon leaves to it."""
+
+    learning_rate: Rate
+    betas: Betas = [0.9, 0.999]
+
+
+class Muon(Strict):
+    """Momentum made orthogonal, for the kernels of convolutions with several input channels; AdamW for all others."""
+
+    name: Literal["muon"] = Field(description="The optimizer.")
+    learning_rate: Rate
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Share of the sum of gradients that a step keeps.")
+    weight_decay: Decay = 0.0
+    others: Others = Field(description="AdamW, for biases, norms, dense layers and kernels of one input channel.")
 
 
 class Constant(Strict):
@@ -166,6 +185,14 @@ class Affine(Strict):
     translation: Fraction = Field(default=0.0, description="Share of the width, in each direction.")
     scale: float = Field(default=0.0, ge=0, lt=1, description="Share of the size, larger or smaller.")
     shear: float = Field(default=0.0, ge=0, lt=90, description="Degrees, to either side.")
+    until: Fraction = Field(  # left out of digests where it says nothing, as before it could
+        default=1.0,
+        exclude_if=lambda share: share == 1.0,
+        description="Share of all batches; the last stay as they are.",
+    )
+
+
+Optimizer = AdamW | Muon | SGD
 
 
 class Recipe(Strict):
@@ -175,7 +202,7 @@ class Recipe(Strict):
     options: dict[str, int | float | bool | str] = Field(default={}, description="Arguments of the network's function.")
     scaling: Scaling
     augmentation: Affine | None = Field(default=None, description="Random affine maps of the training images.")
-    optimizer: AdamW | SGD = Field(discriminator="name", description="adamw or sgd, by its name.")
+    optimizer: Optimizer = Field(discriminator="name", description="adamw, muon or sgd, by its name.")
     schedule: Constant | OneCycle = Field(discriminator="name", description="constant or one_cycle, by its name.")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Share of each target spread over all classes.")
     batch: int = Field(gt=0, description="Images in a batch.")

@@ -108,11 +108,10 @@ def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[floa
     order = draws.permutation(len(indices), training.seed, epoch) if layers.is_exact(training.network) else None
     for number, chosen in enumerate(dataset.shuffled(indices, recipe.batch, count, order)):
         progress = (epoch - 1 + number / batches) / recipe.epochs
-        rate = recipe.optimizer.learning_rate * optimizers.factor(recipe.schedule, progress)
-        for group in training.optimizer.param_groups:
-            group["lr"] = rate
+        optimizers.set_rates(training.optimizer, recipe.optimizer, optimizers.factor(recipe.schedule, progress))
         pixels, labels = data.batch(chosen)
-        loss, correct = step(training, pixels.to(device), labels.to(device))
+        augmented = recipe.augmentation is not None and progress < recipe.augmentation.until
+        loss, correct = step(training, pixels.to(device), labels.to(device), augmented)
         _check_finite(loss, training, f"epoch {epoch}, batch {number + 1}")
         yield loss, correct, len(chosen)
 
@@ -124,10 +123,13 @@ def _check_finite(loss: float, training: Training, when: str) -> None:
         raise PipelineError(f"training {training.recipe.network}: {said}; lower optimizer.learning_rate in params.yaml")
 
 
-def step(training: Training, images: Tensor, labels: Tensor) -> tuple[float, int]:
-    """One batch of unscaled images forward, backward and into the weights; its mean loss and how many were right."""
+def step(training: Training, images: Tensor, labels: Tensor, augmented: bool = True) -> tuple[float, int]:
+    """One batch of unscaled images forward, backward and into the weights; its mean loss and how many were right.
+
+    `augmented`: as the recipe says, if it says so.
+    """
     recipe = training.recipe
-    if recipe.augmentation is not None:
+    if augmented and recipe.augmentation is not None:
         images = random_affine(images, recipe.augmentation)
     logits = training.network(dataset.scale(images, recipe.scaling))
     training.optimizer.zero_grad()

@@ -27,7 +27,7 @@ PROVEN = frozenset(
     lift_fresh linear linspace log log1p logical_and_ lt masked_fill masked_fill_ max_pool2d max_pool2d_with_indices
     max_pool2d_with_indices_backward mean mm mse_loss mse_loss_backward mul mul_ native_batch_norm
     native_batch_norm_backward native_group_norm native_group_norm_backward native_layer_norm native_layer_norm_backward
-    neg new_empty new_empty_strided new_zeros nll_loss_backward nll_loss_forward normal_ ones ones_like permute
+    neg new_empty new_empty_strided new_zeros nll_loss_backward nll_loss_forward normal_ ones ones_like pad permute
     profiler._record_function_enter_new profiler._record_function_exit rand randn randperm relu relu_ scalar_tensor sgn
     sigmoid sigmoid_backward silu silu_backward sin slice softmax split sqrt squeeze stack std sub sub_ sum t tan tanh
     tanh_backward threshold_backward to transpose unbind uniform_ unsqueeze upsample_bilinear2d
