@@ -14,7 +14,7 @@ PIP = $(if $(shell command -v uv 2>/dev/null),uv pip install --python .venv/bin/
 export PATH := $(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro bench bench-cluster study-published study-exact test test-browser test-server test-signing test-long test-portable test-exact test-faults test-faults-small test-cluster check verify-lock report setup setup-cluster ui lock clean help
+.PHONY: repro bench bench-cluster study-published study-exact study-frontier test test-browser test-server test-signing test-long test-portable test-exact test-faults test-faults-small test-cluster check verify-lock report setup setup-cluster ui lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -27,6 +27,9 @@ study-published: setup ## the write-ups' recipes to the letter, and the table of
 
 study-exact: setup ## four recipes in exact arithmetic: the committed bits on every machine
 	@cd studies/exact && mnist repro
+
+study-frontier: setup ## the cheapest recipes found for three levels of accuracy, under five seeds each (CLUSTER=auto)
+	@cd studies/frontier && $(STUDY)
 
 bench: setup-cluster ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
 	@dvc repro --quiet verify && python -m benchmarks

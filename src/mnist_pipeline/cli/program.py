@@ -1,6 +1,7 @@
 """The command `mnist`. Everything heavy is imported where it is used, so that `--help` answers at once."""
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +37,8 @@ def repro(
 
     settings = _check_params()
     print(portable.notice(settings.runtime), end="")
-    leaderboard.check_leftovers(list(settings.models))
+    if _trains_each_model():
+        leaderboard.check_leftovers(list(settings.models))
     store.forget_stale_receipt()
 
     def usable(stage: str) -> bool:
@@ -98,6 +100,15 @@ def schema() -> None:
     path = paths.project() / paths.SCHEMA
     files.write_json(path, params.Params.model_json_schema())
     print(path)
+
+
+def _trains_each_model() -> bool:
+    """Whether this folder's dvc.yaml trains each model of params.yaml under its own name; a study may do otherwise."""
+    from mnist_pipeline.core import yaml_reader
+
+    content = yaml_reader.read(Path("dvc.yaml"))
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return not isinstance(stages, dict) or "${models}" in str(stages.get("train"))
 
 
 def _check_params() -> "Params":

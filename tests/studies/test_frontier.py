@@ -1,0 +1,60 @@
+"""Recipes under seeds that draw the split too, in a small study by the real DVC; and what the README shows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from mnist_pipeline.core.files import read_json, write_json
+from tests import synthetic
+from tests.repository import PARTS, ROOT, Repository, create, outcomes
+
+FOLDER = Path("studies/frontier")
+CODE = [str(FOLDER / name) for name in ("seeded.py", "table.py", "measure.py", ".gitignore", "dvc.yaml")]
+MODELS = {"convnet": synthetic.recipe(epochs=0.5), "quick": synthetic.recipe(epochs=1)}
+
+
+@pytest.fixture
+def study(published: Path, tmp_path: Path) -> Repository:
+    """The folder of a study with two recipes under two seeds, in a repository in which nothing was run yet."""
+    data = synthetic.data_params(published, [str(published)])
+    repository = create(tmp_path / "project", synthetic.params(data), parts=(*PARTS, *CODE))
+    study = Repository(repository.path / FOLDER)
+    study.write_params(synthetic.params(data, models=MODELS))
+    pipeline = YAML(typ="safe").load(study.path / "dvc.yaml")
+    names = {f"{recipe}_{seed}": {"recipe": recipe} for recipe in MODELS for seed in (1, 2)}
+    pipeline["vars"] = [{"trainings": {key: one | {"network": "mlp_28"} for key, one in names.items()}}]
+    YAML().dump(pipeline, study.path / "dvc.yaml")
+    write_json(study.path / "measured.json", {"core_seconds": {"convnet": 4.0, "quick": 1.0}})
+    repository.commit("A study")
+    return study
+
+
+def test_seeds_draw_splits_and_the_table_is_their_mean(study: Repository) -> None:
+    study.run("mnist", "repro")
+    assert set(outcomes(study.run("mnist", "repro")).values()) == {"unchanged"}
+    manifests = [read_json(study.path / f"models/quick_{seed}/model.json") for seed in (1, 2)]
+    assert [(one["seed"], one["split"]["seed"]) for one in manifests] == [(1, 1), (2, 2)]
+    assert manifests[0]["training_images_sha256"] != manifests[1]["training_images_sha256"]
+    table = pd.read_csv(study.path / "results/table.csv").set_index("recipe")
+    found = [read_json(study.path / f"metrics/models/quick_{seed}.json")["test_accuracy"] for seed in (1, 2)]
+    assert table.loc["quick", "test_accuracy"] == pytest.approx(sum(found) / 2)
+    assert table.loc["quick", "ratio"] == 0.25
+    first, second = (np.load(study.path / f"results/test/quick_{seed}/probabilities.npy") for seed in (1, 2))
+    labels = pd.read_csv(study.path / "results/test/quick_1/predictions.csv")["label"]
+    assert table.loc["quick", "together"] == pytest.approx(((first + second).argmax(axis=1) == labels).mean())
+
+
+def test_seconds_are_of_whole_trainings(study: Repository) -> None:
+    study.run("dvc", "repro", "verify")
+    study.run("python", "measure.py")
+    seconds = read_json(study.path / "measured.json")["core_seconds"]
+    assert seconds.keys() == MODELS.keys()
+    assert min(seconds.values()) > 0
+
+
+def test_the_readme_has_the_table_of_the_results() -> None:
+    table = (ROOT / FOLDER / "results/table.md").read_text(encoding="utf-8")
+    assert table in (ROOT / FOLDER / "README.md").read_text(encoding="utf-8")
