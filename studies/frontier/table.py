@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mnist_pipeline.core import params, paths, tables
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json, write_csv
 from mnist_pipeline.results import leaderboard, plots
 
@@ -25,6 +26,9 @@ def table(recipes: list[str]) -> pd.DataFrame:
     names = sorted(path.stem for path in paths.MODEL_METRICS.glob("*.json"))
     runs = leaderboard.read_metrics(names)
     runs["recipe"] = [str(name).rpartition("_")[0] for name in runs.index]
+    if len(counts := {list(runs["recipe"]).count(recipe) for recipe in runs["recipe"]}) > 1:
+        advice = "delete what dvc.yaml no longer trains"
+        raise PipelineError(f"metrics/models: expected as many seeds of each recipe, found {sorted(counts)}; {advice}")
     seconds = read_json(MEASURED)["core_seconds"]
     rows = [_row(recipe, runs[runs["recipe"] == recipe]) for recipe in recipes if recipe in set(runs["recipe"])]
     return pd.DataFrame([row | _cost(str(row["recipe"]), seconds) for row in rows])
@@ -32,7 +36,10 @@ def table(recipes: list[str]) -> pd.DataFrame:
 
 def _row(recipe: str, runs: pd.DataFrame) -> dict[str, object]:
     count, test = len(runs), runs["test_accuracy"]
-    half = stats.t.ppf(0.975, count - 1) * test.sem() if count > 1 else float("nan")
+    # rounded, since scipy is none of the versions that are inputs
+    half = (
+        round(float(stats.t.ppf(0.975, count - 1)), 6) * float(test.std() / count**0.5) if count > 1 else float("nan")
+    )
     return {
         "recipe": recipe,
         "seeds": count,

@@ -34,10 +34,9 @@ LIBRARIES = """
     mlflow.pyfunc.model mlflow.pytorch
     mlflow.store.model_registry.sqlalchemy_store mlflow.store.model_registry.sqlalchemy_workspace_store
     mlflow.store.tracking.sqlalchemy_store mlflow.store.tracking.sqlalchemy_workspace_store
-    mlflow.tracing.processor.base_mlflow networkx onnx_ir.passes.common onnxscript
-    opentelemetry.sdk.metrics.export PIL.PngImagePlugin platformdirs
+    mlflow.tracing.processor.base_mlflow networkx opentelemetry.sdk.metrics.export PIL.PngImagePlugin platformdirs
     pyarrow.pandas_compat pydantic.dataclasses ruamel.yaml safetensors.torch scmrepo.git sqlalchemy.dialects.sqlite
-    tabulate torch._dynamo torch._export.non_strict_utils torch.export torch.onnx._internal.exporter._compat typer.main
+    tabulate torch._dynamo torch._export.non_strict_utils torch.export typer.main
 """  # what commands and stages were seen to import
 READ_AT_USE = (
     "DVC_",

@@ -42,7 +42,7 @@ def test_an_unknown_network_is_named(name: str) -> None:
         ("mlp_28", "hidden", "many"),
         ("mlp_28", "hidden", -1),
         ("convnet", "width", 0),
-        ("cnn_pooled", "last_layers", 0),
+        ("cnn_pooled", "margin", 12),
         ("mlp_28", "name", "mlp_28"),
         ("mlp_28", "outputs", 10),
         ("cnn_separable", "dropout", 2.0),

@@ -11,11 +11,9 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from mnist_pipeline.commits import lockfile
-from mnist_pipeline.registry import integrity
 from tests import synthetic
-from tests.repository import ROOT, Repository, environment
+from tests.repository import Repository, environment
 
-ONNX = "extra_files/model.onnx"
 WITH_MLFLOW = """
 import mlflow, numpy, sys
 model = mlflow.pyfunc.load_model(sys.argv[1])
@@ -37,55 +35,6 @@ def pulled(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pulled") / "champion"
     Repository(built).run("mnist", "pull", str(folder))
     return folder
-
-
-def test_the_cards_lines_answer_without_torch_and_the_file_is_under_the_sums(built: Path, pulled: Path) -> None:
-    card = (pulled / "README.md").read_text(encoding="utf-8")
-    lines = card.partition("```python\n")[2].partition("```")[0]
-    printed = python(f"{lines}\nimport sys; print(probabilities.sum(), 'torch' in sys.modules)", cwd=pulled)
-    label, *_, total, heavy = printed.split()
-    assert label in "0123456789"
-    assert float(total) == pytest.approx(1, abs=1e-5)
-    assert heavy == "False"
-    assert "extra_files/model.onnx\n" in (pulled / "SHA256SUMS").read_text("utf-8")
-    (kept,) = (path for path in (built / ".onnx").iterdir() if path.read_bytes() == (pulled / ONNX).read_bytes())
-    assert kept.suffix == ".onnx"
-
-
-def test_a_version_that_was_published_without_onnx_stays_valid(filled: Repository, tmp_path: Path) -> None:
-    (folder,) = (
-        path.parents[1]
-        for path in (filled.path / ".mlflow").rglob("extra_files/model.json")
-        if json.loads(path.read_bytes())["model"] == "plain"
-    )
-    (folder / ONNX).unlink()
-    (folder / "SHA256SUMS").unlink()
-    digest = integrity.seal(folder)
-    which = "WHERE key = 'sha256sums' AND version = 1"
-    filled.query(f"UPDATE model_version_tags SET value = '{digest}' {which}")  # noqa: S608
-    before = filled.published()
-    assert "again" not in filled.run("mnist", "publish")
-    assert filled.published() == before
-    filled.run("mnist", "pull", str(tmp_path / "old"), "--version", "1")
-    assert "model.onnx" not in (tmp_path / "old" / "README.md").read_text("utf-8")
-    shutil.rmtree(filled.path / ".onnx")
-    picture = str(ROOT / "docs" / "digit.png")
-    first, again = (filled.run("mnist", "predict", "--from", str(tmp_path / "old"), "--json", picture) for _ in "12")
-    assert first == again == filled.run("mnist", "predict", "--model", "plain", "--json", picture)
-    assert len(list((filled.path / ".onnx").iterdir())) == 1, "the same weights, from wherever, have one export"
-
-
-def test_a_pulled_file_in_onnx_is_not_what_answers(filled: Repository, tmp_path: Path) -> None:
-    """Whoever may write to the registry may have exported something else than the weights beside it."""
-    filled.run("mnist", "pull", str(tmp_path / "new"))
-    (tmp_path / "new" / ONNX).write_bytes(b"something else")
-    (tmp_path / "new" / "SHA256SUMS").unlink()
-    integrity.seal(tmp_path / "new")
-    picture = str(ROOT / "docs" / "digit.png")
-    answers = (
-        filled.run("mnist", "predict", *which, "--json", picture) for which in (["--from", str(tmp_path / "new")], [])
-    )
-    assert len(set(answers)) == 1
 
 
 def python(code: str, *arguments: str, cwd: Path) -> str:

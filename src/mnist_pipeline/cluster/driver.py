@@ -68,7 +68,8 @@ class Cluster(Commands):
                 failed[node] = f"{type(error).__name__}: {' '.join(str(error).split())[-300:]}"
                 self.say(f"{work.name:24} failed on {self.accepted[node]}, not by its own error: {failed[node]}")
             finally:
-                self.busy[node] -= 1
+                with self.lock:
+                    self.busy[node] -= 1
         reasons = "; ".join(failed.values()) or "none is alive"
         raise PipelineError(f"since no node of the cluster is left for it: {reasons}; run it again when they are well")
 

@@ -105,7 +105,7 @@ def fetch(md5: str, place: str, path: Path) -> str:
                 getting.end()
                 return f"{place} sent less than {LEAST >> 20} MiB in {SILENT:.0f} s"
         if (ran := running.result()).code:
-            return " ".join(ran.output.split())[:300]
+            return " ".join(ran.output.split())[:300] or f"{place}: DVC ended with {ran.code} and said nothing"
     with content.open("rb") as file:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != md5:
@@ -117,7 +117,11 @@ def fetch(md5: str, place: str, path: Path) -> str:
 
 
 def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in _files(folder))
+    found = 0
+    for file in _files(folder):
+        with suppress(FileNotFoundError):  # DVC renames what has arrived
+            found += file.stat().st_size
+    return found
 
 
 @cache

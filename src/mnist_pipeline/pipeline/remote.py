@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dvc.exceptions import DvcException
+from dvc.fs import AuthError, ConfigError, RemoteMissingDepsError
 from dvc.repo import Repo
 
 from mnist_pipeline.core.errors import PipelineError
@@ -15,15 +16,15 @@ def places() -> Callable[[str], str] | None:
 
     Raises PipelineError for a remote that DVC can't name, or that needs what may not be handed on: credentials.
     """
-    with Repo() as repo:
-        if not (name := repo.config["core"].get("remote")):
-            return None
-        try:
+    try:
+        with Repo() as repo:
+            if not (name := repo.config["core"].get("remote")):
+                return None
             if secret := SECRET & repo.config["remote"].get(name, {}).keys():
                 raise PipelineError(f"{name} has {', '.join(secret)}, and credentials are not sent to nodes")
             odb = repo.cloud.get_remote_odb(name, "mnist repro --cluster")
-        except DvcException as error:
-            raise PipelineError(" ".join(str(error).split())) from None
+    except (AuthError, ConfigError, DvcException, RemoteMissingDepsError) as error:  # a package for S3 lacks, say
+        raise PipelineError(" ".join(str(error).split())) from None
     if "://" in (url := odb.fs.unstrip_protocol(odb.path)) and {"@", "?"} & {*url}:
         raise PipelineError(f"the URL of {name} has @ or ?, and credentials are not sent to nodes")
     return lambda md5: str(odb.fs.unstrip_protocol(odb.oid_to_path(md5)))

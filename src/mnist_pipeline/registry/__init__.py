@@ -1,6 +1,6 @@
 """The model registry: what DVC built, as runs and versions in MLflow. The only room that imports mlflow.
 
-Stands on core, networks, training, results, inference and commits.
+Stands on core, networks, training, results and commits.
 """
 
 import os

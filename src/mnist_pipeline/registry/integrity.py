@@ -6,20 +6,18 @@ format can't be made without the private key.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import sha256_of
 from mnist_pipeline.core.tables import CONTROL
+from mnist_pipeline.training import checkpoints
 
 SUMS, SIGNATURE = "SHA256SUMS", "model.sig"
-ONNX = "model.onnx"  # beside the plain files of a version, unless its network has no export
 PLAIN = "extra_files"  # where MLflow puts the files that `publish` gives it beside its own
 FILES = "dvc.files.json"  # what DVC has of models/NAME, whose md5 is in dvc.lock: a list of its files with theirs
 TAG = "sha256sums"  # of a version: the digest of SHA256SUMS
@@ -75,7 +73,8 @@ def check(folder: Path, expected: str, what: str) -> None:
         key = os.environ[VERIFYING_KEY]
         _verify(folder, key, f"{what}: {SIGNATURE} does not verify with {key} ({VERIFYING_KEY})")
     plain = folder / PLAIN
-    for name in (paths.WEIGHTS, paths.MANIFEST, f"{_network(plain)}.py"):
+    network = checkpoints.load_manifest(plain).recipe.network if (plain / checkpoints.MANIFEST).is_file() else "*"
+    for name in (checkpoints.WEIGHTS, checkpoints.MANIFEST, f"{network}.py"):
         if not (plain / name).is_file():
             raise PipelineError(f"{what}: there is no file {PLAIN}/{name}, and {SUMS} does not ask for it; {MEND}")
 
@@ -167,18 +166,6 @@ def _listed(folder: Path) -> dict[str, str]:
         return {}
     lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-
-
-def _network(plain: Path) -> str:
-    """The name of the network that model.json names; without torch, since `mnist predict --from` does without."""
-    if not (plain / paths.MANIFEST).is_file():
-        return "*"
-    try:
-        return str(json.loads((plain / paths.MANIFEST).read_bytes())["recipe"]["network"])
-    except (KeyError, RecursionError, TypeError, ValueError):
-        from mnist_pipeline.training import checkpoints  # says what is wrong with it
-
-        return checkpoints.load_manifest(plain).recipe.network
 
 
 def _public(key: str) -> bytes:

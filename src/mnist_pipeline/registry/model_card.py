@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.core.tables import ABSENT
-from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.versions import Version
 from mnist_pipeline.training import checkpoints
 from mnist_pipeline.training.manifest import Manifest
@@ -60,7 +59,7 @@ Network `{manifest.recipe.network}` with {manifest.parameters:,} parameters; see
 {recipe}
 ```
 
-{use}## Known limits
+## Known limits
 
 {limits}
 - The probabilities are calibrated, to within the calibration error, on pictures like the test images alone.
@@ -71,26 +70,6 @@ Network `{manifest.recipe.network}` with {manifest.parameters:,} parameters; see
 {licence}
 """
 
-USE = """## Use
-
-`model.onnx` is the same model for any program that runs ONNX, here without torch (`pip install onnxruntime`), from this
-folder. Its metadata has the names of the classes. From 1.29 on, ONNX Runtime reports its use to Microsoft, unless the
-variable is set.
-
-```python
-import json, os
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import numpy, onnxruntime
-
-session = onnxruntime.InferenceSession("extra_files/model.onnx")
-classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-images = numpy.zeros((1, 1, 28, 28), "float32")  # (n, 1, 28, 28), 0 background to 255 ink
-(probabilities,) = session.run(["probabilities"], {"images": images})
-print(classes[probabilities[0].argmax()], probabilities[0].round(3))
-```
-
-"""
 LIMITS = {
     "digit": """\
 - It knows the digits 0 to 9 and always answers with one of them: a letter, a smudge or two digits get an answer too,
@@ -128,7 +107,6 @@ def write(version: Version, folder: Path) -> str:
             validation=ABSENT if validation is None else f"{validation:.2%}",
             confusion=confusion.loc[classes, classes].rename("**{}**".format).to_markdown(),
             what=what,
-            use=USE if (folder / integrity.ONNX).is_file() else "",
             limits=LIMITS[what].format(count=len(classes), names=", ".join(classes), data=version.name),
             recipe=manifest.recipe.model_dump_json(indent=2, exclude_none=True),
             licence=LICENCES.get(version.name, UNKNOWN),

@@ -20,7 +20,6 @@ from mnist_pipeline.commits import lockfile
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
-from mnist_pipeline.inference import kept
 from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.connection import GONE, download, files, tolerated
 from mnist_pipeline.registry.publication import Publication
@@ -104,11 +103,7 @@ def saved(given: Publication, run_id: str, model_id: str) -> Iterator[tuple[Path
     if classes:
         name = f"probabilities of {', '.join(classes)}"
         signature.outputs = Schema([TensorSpec(np.dtype(np.float32), (-1, len(classes)), name)])
-    extra = [str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), given.network.as_uri()]
     with TemporaryDirectory() as temporary:
-        if exported := kept.exported(folder):
-            (Path(temporary) / integrity.ONNX).write_bytes(exported)
-            extra.append(str(Path(temporary) / integrity.ONNX))
         whole = Path(temporary) / "model"
         mlflow.pytorch.save_model(
             classifier,
@@ -117,7 +112,7 @@ def saved(given: Publication, run_id: str, model_id: str) -> Iterator[tuple[Path
             signature=signature,
             input_example=images,
             pip_requirements=REQUIREMENTS,
-            extra_files=extra,
+            extra_files=[str(folder / checkpoints.WEIGHTS), str(folder / checkpoints.MANIFEST), given.network.as_uri()],
             serialization_format="pt2",
             metadata=classes and {"classes": classes},
         )

@@ -118,7 +118,7 @@ def steps(training: Training, images: Images, epoch: int) -> Iterator[tuple[floa
 
 def _check_finite(loss: float, training: Training, when: str) -> None:
     if not math.isfinite(loss):
-        rate = training.optimizer.param_groups[0]["lr"]
+        rate = training.optimizer.param_groups[-1]["lr"]  # of Muon's two its own
         said = f"the loss became {loss} in {when}, at learning rate {rate:.3g}; no model was written"
         raise PipelineError(f"training {training.recipe.network}: {said}; lower optimizer.learning_rate in params.yaml")
 
@@ -126,7 +126,7 @@ def _check_finite(loss: float, training: Training, when: str) -> None:
 def step(training: Training, images: Tensor, labels: Tensor, augmented: bool = True) -> tuple[float, int]:
     """One batch of unscaled images forward, backward and into the weights; its mean loss and how many were right.
 
-    `augmented`: as the recipe says, if it says so.
+    `augmented`: False leaves the images as they are, whatever the recipe says.
     """
     recipe = training.recipe
     if augmented and recipe.augmentation is not None:

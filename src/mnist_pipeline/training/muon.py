@@ -1,8 +1,8 @@
 """Muon, by Keller Jordan (https://kellerjordan.github.io/posts/muon/, 2024), for the kernels of convolutions.
 
 A kernel's momentum, as a matrix with a row for each output channel, is replaced by about the nearest matrix whose rows
-(or columns, if they are fewer) are orthonormal: each direction is taken equally far. All in float32, by products and
-sums alone, which have the same bits on every processor; torch's own Muon computes in bfloat16 and takes no kernels.
+(or columns, if they are fewer) are orthonormal: each direction is taken equally far. All in float32, by operators
+that portable arithmetic has proven; torch's own Muon computes in bfloat16 and takes no kernels.
 """
 
 import math
