@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageOps
+from scipy import ndimage
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.pictures import reader
+from mnist_pipeline.pictures import reader, regions
 from tests.pictures import bombs
 
 SEVEN = [(0.3, 0.2), (0.72, 0.2), (0.45, 0.85)]
@@ -198,3 +199,16 @@ def test_what_shows_no_digit_is_refused_in_one_line(content: bytes, reason: str,
         assert str(refused.value).startswith("that file: ")
         assert reason in str(refused.value)
         assert "\n" not in str(refused.value)
+
+
+def test_a_region_has_the_pixels_that_it_has_in_the_whole_picture() -> None:
+    """Though each is looked for only where others surround it."""
+    photo = np.asarray(draw(size=(120, 160), box=(30, 40, 70)).convert("L"), dtype=np.float64)
+    photo += np.random.default_rng(0).normal(0, 6, photo.shape)
+    found = regions.stable(photo, 10)
+    assert len(found) > 2
+    for region in found:
+        labels, _ = ndimage.label(region.shades > (region.highest + region.lowest) / 2, np.ones((3, 3)))
+        whole = labels == labels.flat[region.seed]
+        assert np.array_equal(region.mask, whole)
+        assert np.array_equal(region.filled, ndimage.binary_fill_holes(whole))

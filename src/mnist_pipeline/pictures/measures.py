@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+Bytes = npt.NDArray[np.uint8]  # (rows, columns, 3)
 Colours = npt.NDArray[np.floating]  # (rows, columns, 3) of 0–255
 Shades = npt.NDArray[np.floating]  # (rows, columns)
 Mask = npt.NDArray[np.bool_]
@@ -28,15 +29,19 @@ def stroke_width(mask: Mask) -> float:
 
 def paper(colours: Colours, where: Mask, degree: int) -> Colours:
     """The paper's colour at each pixel: a surface, since light is uneven, of degree 1 or 2, fitted to most of the
-    pixels at `where`, not to what lies off it; if most do not lie on it, it is even."""
+    pixels at `where`, not to what lies off it; if most do not lie on it, or all have one colour, it is even."""
+    every = max(1, round(np.sqrt(where.size / ENOUGH)))
+    here = where[::every, ::every]
+    seen = colours[::every, ::every][here]
+    median = np.median(seen, axis=0)
+    if (seen == median).all():  # as in drawings: a fit would only add rounding, for what is half ink to depend on
+        return np.broadcast_to(median, colours.shape)
     rows, columns = (np.linspace(-1, 1, length) for length in colours.shape[:2])
     y, x = np.meshgrid(rows, columns, indexing="ij")
     surfaces = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y][: 3 * degree], axis=-1)
-    every = max(1, round(np.sqrt(x.size / ENOUGH)))
-    here = where[::every, ::every]
-    terms, seen = (part[::every, ::every][here] for part in (surfaces, colours))
+    terms = surfaces[::every, ::every][here]
     even = np.zeros((3 * degree, 3))
-    even[0] = np.median(seen, axis=0)
+    even[0] = median
     weights, before = even, np.zeros(0, dtype=bool)
     for _ in range(ROUNDS):
         distances = np.linalg.norm(seen - terms @ weights, axis=1)

@@ -68,6 +68,8 @@ def _with_parts(ink: Mask, rough: Mask) -> Mask:
     found = np.isin(labels, labels[ink & rough])
     if not found.any():
         return rough
+    if np.array_equal(found, ink):
+        return found
     near = labels[ndimage.distance_transform_edt(~found) <= NEAR * DRAWN]
     large = np.flatnonzero(np.bincount(labels.ravel()) >= PART * found.sum())
     on_edge = np.concatenate(edges(labels))  # parts of something larger; label 0 is no ink
@@ -77,10 +79,13 @@ def _with_parts(ink: Mask, rough: Mask) -> Mask:
 def _weighted(drawn: Mask) -> Shades:
     """The digit with strokes as wide as most of MNIST's, from 0 to 1, cropped; only others change."""
     scale = DRAWN / BOX
-    cropped = np.pad(drawn[ndimage.find_objects(drawn, 1)[0]], 2 * DRAWN // BOX)
+    digit = drawn[ndimage.find_objects(drawn, 1)[0]]
+    width = stroke_width(digit) / scale
+    if THINNEST <= width <= THICKEST:
+        return np.asarray(digit, dtype=np.float64)
+    cropped = np.pad(digit, 2 * DRAWN // BOX)
     inside, outside = ndimage.distance_transform_edt(cropped), ndimage.distance_transform_edt(~cropped)
     to_edge = np.where(cropped, inside - 0.5, 0.5 - outside)  # positive in the ink
-    width = stroke_width(cropped) / scale
     moved = to_edge + (np.clip(width, THINNEST, THICKEST) - width) / 2 * scale
     soft = np.clip(moved + 0.5, 0, 1)
     kept = soft if (soft >= 0.5).any() else cropped.astype(np.float64)

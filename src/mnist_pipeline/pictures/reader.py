@@ -32,7 +32,7 @@ def read(source: Path | BinaryIO, name: str, formats: tuple[str, ...] = FORMATS)
     if picture.size == (idx.SIZE, idx.SIZE):
         pixels = normalisation.light_on_dark(picture)
     else:
-        digit = search.find(np.asarray(reduced(picture, SEARCHED), dtype=np.float64))
+        digit = search.find(np.asarray(reduced(picture, SEARCHED)))
         pixels = None if digit is None else normalisation.normalise(picture, digit)
     if pixels is None:
         raise PipelineError(f"{name}: nothing in it looks like a digit; expected one, drawn in one colour on another")

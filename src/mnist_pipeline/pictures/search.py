@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from mnist_pipeline.pictures import regions
-from mnist_pipeline.pictures.measures import FAINTEST, Colours, Mask, Shades, edges, paper, stroke_width
+from mnist_pipeline.pictures.measures import FAINTEST, Bytes, Colours, Mask, Shades, edges, paper, stroke_width
 from mnist_pipeline.pictures.regions import Region
 
 SMALLEST, SMALLEST_SHARE = 6, 0.03  # pixels, and share of the picture, below which nobody reads a digit
@@ -29,11 +29,11 @@ SOFT = 0.5  # of the ink of a drawing: what its strokes have of soft edges
 LOOKED_AT = 40  # the most prominent regions; a digit that a reader sees is among the first few
 
 
-def find(colours: Colours) -> Mask | None:
-    """The digit's pixels in a picture (rows, columns, 3) of 0–255, or None when there is nothing like a digit: the most
+def find(colours: Bytes) -> Mask | None:
+    """The digit's pixels in a picture (rows, columns, 3), or None when there is nothing like a digit: the most
     prominent region or, where that is a part of a digit, a hole in it, or paper that it is on, the digit."""
     drawing = _drawing(colours)
-    shades, levels = (_contrast(colours), regions.LEVELS) if drawing is None else (drawing, 2)
+    shades, levels = (_contrast(colours.astype(np.float64)), regions.LEVELS) if drawing is None else (drawing, 2)
     smallest = max(SMALLEST, round(SMALLEST_SHARE * max(shades.shape)))
     steps = np.abs(np.diff(shades, axis=1))  # of neighbours; a quarter of them is in no edge, and tells the grain
     least = max(FAINTEST, NOISE * (float(np.quantile(steps, 0.25) / 0.4506) if steps.size else 0.0))
@@ -47,15 +47,17 @@ def find(colours: Colours) -> Mask | None:
     return max((one for one in drawn if _is_ink_on(one, whole)), key=drawn.__getitem__, default=whole).mask
 
 
-def _drawing(colours: Colours) -> Shades | None:
+def _drawing(colours: Bytes) -> Shades | None:
     """The shades of a picture of two colours and little between them, soft edges; None for any other."""
-    codes = colours @ (65536.0, 256.0, 1.0)  # a number for each colour
-    first, last = codes == codes.min(), codes == codes.max()
-    ink = min(first.sum(), last.sum())
-    if (first & last).any() or (~(first | last)).sum() > SOFT * ink:
+    red, green, blue = np.moveaxis(colours, -1, 0).astype(np.int32, order="C")
+    codes = red << 16 | green << 8 | blue  # a number for each colour
+    first, last = int(codes.argmin()), int(codes.argmax())
+    counts = [np.count_nonzero(codes == codes.flat[place]) for place in (first, last)]
+    if codes.flat[first] == codes.flat[last] or codes.size - sum(counts) > SOFT * min(counts):
         return None
-    difference = colours[last][0] - colours[first][0]
-    return np.asarray(colours @ difference / np.linalg.norm(difference) / np.sqrt(3))
+    difference = [int(part.flat[last] - part.flat[first]) for part in (red, green, blue)]
+    along = red * difference[0] + green * difference[1] + blue * difference[2]
+    return np.asarray(along / np.linalg.norm(difference) / np.sqrt(3))
 
 
 def _contrast(colours: Colours) -> Shades:
@@ -76,26 +78,26 @@ def _prominence(region: Region) -> float:
     top, bottom, left, right = (float(edge.mean()) for edge in edges(region.mask))
     if max(top, bottom, left, right) > WHOLE_EDGE:  # as sky, table and the paper beside a digit have it
         return 0.0
-    outline = region.filled & ~ndimage.binary_erosion(region.filled)
+    filled = region.filled[region.box]
+    outline = filled & ~ndimage.binary_erosion(filled)
     on_edge = float(np.concatenate(edges(region.filled)).sum() / outline.sum())
     thin = region.stroke < NARROWEST * max(region.mask.shape)  # narrower than any digit's stroke
     ruled = thin and ((top and bottom) or (left and right))  # the lines of ruled paper
-    if ruled or on_edge > ON_EDGE or not _drawn(region.mask[region.box]):
+    if ruled or on_edge > ON_EDGE or not _drawn(region):
         return 0.0
-    depth = float(region.shades[region.mask].max()) - region.lowest + region.step
+    depth = float(region.shades[region.box][region.ink].max()) - region.lowest + region.step
     one_shade = min(1.0, region.contrast / depth)  # ink is of one shade; what is not keeps changing with the threshold
     return _size_and_contrast(region) * one_shade * (1 - on_edge)
 
 
-def _drawn(mask: Mask) -> bool:
-    """Whether a digit's strokes can have the shape of these pixels, cropped to their box."""
-    holes, _ = ndimage.label(~np.pad(mask, 1))
-    small = np.bincount(holes.ravel()) < PINHOLE * mask.size
+def _drawn(region: Region) -> bool:
+    """Whether a digit's strokes can have the shape of the region."""
+    small = np.bincount(region.gaps.ravel()) < PINHOLE * region.ink.size
     small[0] = True  # the ink itself
-    ink = small[holes][1:-1, 1:-1]
-    width, side = stroke_width(ink), max(mask.shape)
-    length = ink.sum() / width
-    return bool(width <= WIDEST * side and length <= LONGEST * side) and mask.shape[1] <= BROADEST * mask.shape[0]
+    ink = small[region.gaps][1:-1, 1:-1]
+    width = stroke_width(ink) if small[1:].any() else region.stroke
+    length, (height, breadth) = ink.sum() / width, ink.shape
+    return bool(width <= WIDEST * region.side and length <= LONGEST * region.side) and breadth <= BROADEST * height
 
 
 def _completes(one: Region, best: Region) -> bool:
