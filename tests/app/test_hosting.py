@@ -145,6 +145,24 @@ def test_bodies_in_chunks_of_a_byte_keep_nobody_waiting(tmp_path: Path) -> None:
         assert (refused.status_code, "Content-Length" in refused.text) == (400, True)
 
 
+def test_the_body_of_an_answer_does_not_wait_for_the_acknowledgement_of_its_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+
+    class Seen(hosting.Protocol):
+        def on_response_complete(self) -> None:
+            link = self.transport.get_extra_info("socket")
+            found.append(link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            super().on_response_complete()
+
+    monkeypatch.setattr(hosting, "Protocol", Seen)
+    with serve(Registry(tmp_path / "registry").library(tmp_path / "kept")) as address:
+        assert requests.get(f"{address}/models", timeout=30).ok
+    assert found
+    assert all(found)
+
+
 def test_a_page_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
     """Not even one that is in the middle of a picture."""
     with _page("127.0.0.1", tmp_path) as process, ThreadPoolExecutor(1) as client:
