@@ -90,7 +90,6 @@ class Routes:
             content = await self._body(request, held)
             await held.enter_async_context(self._turns)
             await request.is_disconnected()  # goes on reading a connection that was paused, so that its end is seen
-            await asyncio.sleep(0.001)
             if await request.is_disconnected():
                 raise HTTPException(400, ENDED)
             try:

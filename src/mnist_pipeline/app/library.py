@@ -56,9 +56,12 @@ class Library:
 
     async def arrival(self, number: int) -> Classifier:
         """The same for a coroutine, which waits without a thread. The thread that loads goes on after `SECONDS`."""
+        loading = self._once(number)
+        if loading.done():
+            return loading.result()
         try:
             async with asyncio.timeout(SECONDS):
-                return await asyncio.shield(asyncio.wrap_future(self._once(number)))
+                return await asyncio.shield(asyncio.wrap_future(loading))
         except TimeoutError:
             raise _late(number) from None
 
