@@ -50,9 +50,13 @@ with errors.program():
 
 @contextmanager
 def stage() -> Iterator[list[str]]:
-    """Around the work of a stage: proves the arithmetic, gives the command's arguments, and says errors in words."""
+    """Around all the work of a stage: proves the arithmetic, gives the command's arguments, says errors in words.
+
+    Work that is done ends the process.
+    """
     with errors.program():
         portable.prove(runtime)
         gc.freeze()
         gc.enable()
         yield sys.argv[1:]
+        errors.end()

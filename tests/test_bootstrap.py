@@ -50,8 +50,18 @@ def test_a_stage_that_was_started_by_hand_watches_nobody(variables: dict[str, st
 
 
 def test_garbage_is_collected_while_a_stage_works() -> None:
-    script = IMPORT + "import gc\nwith bootstrap.stage(): print(gc.isenabled(), gc.get_freeze_count() > 0)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(), cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "True True\n"
+    assert _worked("import gc", "print(gc.isenabled(), gc.get_freeze_count() > 0)") == "True True\n"
+
+
+def test_a_stage_that_is_done_cleans_up_but_takes_nothing_apart() -> None:
+    """To take torch apart costs a fifth of a second; threads, and what is registered for the end, are waited for."""
+    late = "import atexit, threading; atexit.register(print, 'cleaned up'); kept = type('Kept', (), {})()"
+    late += "; kept.end = type('End', (), {'__del__': lambda _: print('taken apart')})()"
+    work = "threading.Thread(target=lambda: (time.sleep(0.2), print('written'))).start(); print('worked')"
+    assert _worked(late, work) == "worked\nwritten\ncleaned up\n"
+
+
+def _worked(before: str, work: str) -> str:
+    """What a stage prints that does this work."""
+    command = [sys.executable, "-c", f"{IMPORT}{before}\nwith bootstrap.stage(): {work}"]
+    return subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -24,6 +24,13 @@ def test_csv_has_no_index_and_plain_line_ends(tmp_path: Path) -> None:
     assert path.read_bytes() == b"name,value\na,0.1\n,2.0\n"
 
 
+def test_rows_are_written_as_a_table_is(tmp_path: Path) -> None:
+    one, other, rows = tmp_path / "new" / "rows.csv", tmp_path / "table.csv", [('a, "b"', 1), ("NA", 2), ("é\n", 3)]
+    files.write_rows(one, ("name", "value"), iter(rows))
+    files.write_csv(other, pd.DataFrame(rows, columns=["name", "value"]))
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc" * 100_000)

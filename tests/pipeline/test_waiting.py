@@ -122,7 +122,7 @@ def test_the_program_dvc_is_asked_again_until_its_lock_is_free(
 @pytest.mark.usefixtures("shell")
 def test_the_program_dvc_is_that_of_the_environment_whatever_lies_here() -> None:
     Path("dvc.py").write_text("open('marker', 'w').close()\n", encoding="utf-8")
-    assert dvc_program.run("cache", "dir")
+    assert dvc_program.cache() == Path(dvc_program.run("cache", "dir"))
     assert not Path("marker").exists()
 
 

@@ -19,21 +19,30 @@ from matplotlib.transforms import Bbox
 
 from mnist_pipeline.results import plots
 from mnist_pipeline.training.evaluation import wilson
+from mnist_pipeline.training.history import Row
 from tests import synthetic
 from tests.repository import ROOT, environment
 
-HISTORY = pd.DataFrame(
+HISTORY: list[Row] = [
+    {"images_seen": 50, "batch_loss": 2.0, "batch_accuracy": 0.3},
+    {"images_seen": 100, "batch_loss": 1.5, "batch_accuracy": 0.4},
     {
-        "images_seen": [50, 100, 100, 150, 200, 200],
-        "batch_loss": [2.0, 1.5, None, 1.0, 0.5, None],
-        "batch_accuracy": [0.3, 0.4, None, 0.6, 0.7, None],
-        "training_loss": [None, None, 1.7, None, None, 0.7],
-        "training_accuracy": [None, None, 0.5, None, None, 0.8],
-        "validation_loss": [None, None, 1.2, None, None, 0.6],
-        "validation_accuracy": [None, None, 0.6, None, None, 0.9],
+        "images_seen": 100,
+        "training_loss": 1.7,
+        "training_accuracy": 0.5,
+        "validation_loss": 1.2,
+        "validation_accuracy": 0.6,
     },
-    dtype=float,
-)
+    {"images_seen": 150, "batch_loss": 1.0, "batch_accuracy": 0.6},
+    {"images_seen": 200, "batch_loss": 0.5, "batch_accuracy": 0.7},
+    {
+        "images_seen": 200,
+        "training_loss": 0.7,
+        "training_accuracy": 0.8,
+        "validation_loss": 0.6,
+        "validation_accuracy": 0.9,
+    },
+]
 
 
 def legend(axes: Any) -> list[str]:
@@ -97,7 +106,8 @@ def test_learning_curves_draw_batches_and_epochs_against_images_seen() -> None:
     ],
 )
 def test_learning_curves_bear_missing_columns(columns: list[str], left: list[str], tmp_path: Path) -> None:
-    figure = plots.learning_curves(HISTORY.assign(**dict.fromkeys(columns, np.nan)), "small")
+    history = [{name: number for name, number in row.items() if name not in columns} for row in HISTORY]
+    figure = plots.learning_curves(history, "small")
     assert legend(figure.axes[0]) == left
     plots.save(figure, tmp_path / "curves.png")
 

@@ -20,8 +20,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Predictions
     data = synthetic.dataset(30)
     said = Predictions(torch.randn(30, 10, dtype=torch.float64), data.labels.long())
     epoch: history.Row = {"images_seen": 30, "epoch": 1, "training_loss": 1.0, "training_accuracy": 0.5}
-    history.write([epoch], tmp_path / "history.csv")
-    predictions.write("small", said, data.pixels.numpy(), history.read(tmp_path / "history.csv"), tmp_path / "small")
+    predictions.write("small", said, data.pixels.numpy(), [epoch], tmp_path / "small")
     return tmp_path / "small", said
 
 

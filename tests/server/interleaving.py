@@ -9,6 +9,7 @@ What is called, and what the server answers, stays as it is. Run in a repository
 HOW, where FOLDER is shared.
 """
 
+import atexit
 import sys
 import time
 from collections.abc import Callable
@@ -95,12 +96,10 @@ def arrange(meeting: Meeting, how: str) -> None:
 
 def main(folder: str, me: str, other: str, how: str) -> None:
     meeting = Meeting(Path(folder), me, other)
-    try:
-        arrange(meeting, how)
-        sys.argv = ["mnist", "publish"]
-        run_command()
-    finally:
-        meeting.mark("end")
+    atexit.register(meeting.mark, "end")
+    arrange(meeting, how)
+    sys.argv = ["mnist", "publish"]
+    run_command()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def test_numbers_come_back_to_the_bit(tmp_path: Path) -> None:
     path, loss = tmp_path / "history.csv", 0.1 + 0.2
     history.write([{**BATCH, "batch_loss": loss}], path)
     assert history.read(path)["batch_loss"].tolist() == [loss]
+    assert history.rows(path) == [{**BATCH, "batch_loss": loss}]
 
 
 def test_epochs_are_the_rows_that_close_one(tmp_path: Path) -> None:

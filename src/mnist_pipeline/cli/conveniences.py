@@ -1,5 +1,6 @@
 """Those of `mnist`'s commands that a template can go without: pictures, comparisons, pages, and checks."""
 
+import gc
 import json
 import sys
 import textwrap
@@ -66,6 +67,8 @@ def page(
     """Serve a page on which to draw digits and see what the registered models make of them."""
     from mnist_pipeline.app import hosting, library
     from mnist_pipeline.core import params
+
+    gc.set_threshold(700)  # Python's own again: what an answer leaves may hold a photo
 
     listener = hosting.listen(host, port)
     hosting.run(library.registered(params.load().data.name), listener, hosting.names(host, allowed_hosts))

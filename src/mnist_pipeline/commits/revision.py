@@ -108,7 +108,7 @@ class Revision:
     @cached_property
     def cache(self) -> Path:
         """The folder of DVC's cache, wherever that is configured."""
-        return Path(dvc_program.run("cache", "dir"))
+        return dvc_program.cache()
 
     def cached(self, md5: str) -> bytes | None:
         """What DVC's cache holds under an md5; None when that is not there, or damaged."""

@@ -1,11 +1,15 @@
 """PipelineError, for what a user can cause or mend, and one-line explanations of full disks and missing rights."""
 
+import atexit
 import errno
 import io
+import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 FULL, PROTECTED, RIGHTS = "make space on that disk", "make it writable", "check its rights"
 DISK = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: PROTECTED}  # can only mean the place that is written to
@@ -39,3 +43,13 @@ def program() -> Iterator[None]:
         sys.exit(f"error: {said}")
     except KeyboardInterrupt:
         sys.exit("interrupted")
+
+
+def end() -> NoReturn:
+    """End a program whose work is done as Python does, but for taking apart what its imports made: 0.3 s for torch."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with suppress(BrokenPipeError):  # nobody reads on
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)

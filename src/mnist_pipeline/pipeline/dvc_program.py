@@ -28,6 +28,17 @@ def run(*arguments: str) -> str:
         wait.once(in_the_way(wrong, paths.project() / ".dvc/tmp"))
 
 
+def cache() -> Path:
+    """The folder of the cache that `dvc cache dir` prints, which takes longer. PipelineError for a damaged config."""
+    from dvc.config import Config, ConfigError
+
+    folder = paths.project() / ".dvc"
+    try:
+        return Path(Config(dvc_dir=folder, validate=False).get("cache", {}).get("dir", folder / "cache"))
+    except ConfigError as error:
+        raise PipelineError(f"DVC: {error}") from None
+
+
 @dataclass
 class Wait:
     """A wait of unknown length: what for is said at first, when it changes, and each minute."""

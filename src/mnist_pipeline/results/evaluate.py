@@ -1,4 +1,4 @@
-"""The whole way of one trained model: from its weights to metrics and predictions, on disk."""
+"""The whole way of one trained model: from its weights and history to metrics and predictions, on disk."""
 
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core import files, paths
@@ -9,18 +9,14 @@ from mnist_pipeline.training import checkpoints, evaluation, history
 
 
 def evaluate(settings: Params, model: str) -> None:
-    """Score one model on test and validation images: metrics/models/MODEL.json, and what is in results/test/MODEL.
+    """Score one model on the test images: metrics/models/MODEL.json, and what is in results/test/MODEL.
 
-    Raises PipelineError for a model that is missing or damaged, damaged data, or a missing device.
+    The figures of the validation images are those that its training found after the last epoch. Raises PipelineError
+    for a model that is missing or damaged, damaged data, or a missing device.
     """
     device = runtime.configure(settings.runtime)
     network, manifest = checkpoints.load(paths.model(model), exact=settings.runtime.arithmetic == "exact")
-    training, test = dataset.training_set(), dataset.test_set()
-    _, validation = dataset.split(training.labels.numpy(), settings.split)
-    network.to(device)
-    scaling = manifest.recipe.scaling
-    on_test = evaluation.predict(network, test, test.all(), scaling)
-    on_validation = evaluation.predict(network, training, validation, scaling) if len(validation) else None
-    names, images = manifest.classes, test.pixels.numpy()
-    files.write_json(paths.metrics(model), evaluation.metrics(on_test, on_validation, manifest.parameters))
-    predictions.write(model, on_test, images, history.read(paths.history(model)), paths.test(model), names)
+    test, rows = dataset.test_set(), history.rows(paths.history(model))
+    on_test = evaluation.predict(network.to(device), test, test.all(), manifest.recipe.scaling)
+    files.write_json(paths.metrics(model), evaluation.metrics(on_test, rows[-1], manifest.parameters))
+    predictions.write(model, on_test, test.pixels.numpy(), rows, paths.test(model), manifest.classes)

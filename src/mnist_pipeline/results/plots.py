@@ -2,13 +2,15 @@
 
 import itertools
 import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, SymmetricalLogLocator
 from matplotlib.transforms import Bbox
@@ -32,7 +34,9 @@ SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))  
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whose bytes depend on the figure alone (matplotlib would sign it with its version)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    figure.set_dpi(DPI)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(path, metadata={"Software": None})  # `savefig` would draw it one more time
 
 
 def image_grid(images: Images, columns: int, title: str) -> Figure:
@@ -69,20 +73,21 @@ def label_histogram(counts: dict[str, list[int]], names: list[str] = DIGITS) -> 
     return figure
 
 
-def learning_curves(history: "pd.DataFrame", model: str) -> Figure:
+def learning_curves(history: Sequence[Mapping[str, float]], model: str) -> Figure:
     """Loss and accuracy against images seen: training, validation, and in studies test."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
-    batches = history.dropna(subset=["batch_loss"])
-    epochs = history.dropna(subset=["training_loss"])
+
+    def points(column: str) -> tuple[list[float], list[float]]:
+        found = [row for row in history if column in row]
+        return [row["images_seen"] for row in found], [row[column] for row in found]
+
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
-        seen, values = batches["images_seen"], batches[f"batch_{name}"]
-        axes.plot(seen, values, color=GREY, alpha=0.6, linewidth=1, label="training, a batch")
-        axes.plot(epochs["images_seen"], epochs[f"training_{name}"], "o-", color=BLUE, label="training, an epoch")
+        axes.plot(*points(f"batch_{name}"), color=GREY, alpha=0.6, linewidth=1, label="training, a batch")
+        axes.plot(*points(f"training_{name}"), "o-", color=BLUE, label="training, an epoch")
         for images, style, colour in (("validation", "s-", ORANGE), ("test", "^-", GREEN)):
-            column = f"{images}_{name}"
-            if column in epochs and epochs[column].notna().any():
-                axes.plot(epochs["images_seen"], epochs[column], style, color=colour, label=images)
+            if any(f"{images}_{name}" in row for row in history):
+                axes.plot(*points(f"{images}_{name}"), style, color=colour, label=images)
         axes.set(xlabel="images seen", ylabel=name, title=f"{model}: {name}")
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)

@@ -3,31 +3,30 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from torch import Tensor
 
-from mnist_pipeline.core.files import write_csv
+from mnist_pipeline.core.files import write_rows
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.results import confusion, plots
 from mnist_pipeline.training.evaluation import Predictions
+from mnist_pipeline.training.history import Row
 
 
 def write(
-    model: str, test: Predictions, images: plots.Images, history: pd.DataFrame, folder: Path, names: list[str] = DIGITS
+    model: str, test: Predictions, images: plots.Images, history: list[Row], folder: Path, names: list[str] = DIGITS
 ) -> None:
     """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, classes)) and pictures/ into `folder`."""
     labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
-    named = np.array(names)
-    table = pd.DataFrame({"index": range(len(labels)), "label": named[labels], "predicted": named[classes]})
-    write_csv(folder / "predictions.csv", table)
+    rows = ((index, names[label], names[one]) for index, (label, one) in enumerate(zip(labels, classes, strict=True)))
+    write_rows(folder / "predictions.csv", ("index", "label", "predicted"), rows)
     with (folder / "probabilities.npy").open("wb") as stream:  # on a full disk a memory map would end without a message
         header = {"descr": "<f4", "fortran_order": False, "shape": tuple(test.logits.shape)}
         np.lib.format.write_array_header_1_0(stream, header)
-        for rows in test.parts():
-            stream.write(test.probabilities(rows).numpy().astype("<f4").tobytes())
+        for part in test.parts():
+            stream.write(test.probabilities(part).numpy().astype("<f4").tobytes())
     counts = confusion.counts(labels, classes, len(names))
-    cells = [(names[row], names[column], count) for (row, column), count in np.ndenumerate(counts)]
-    write_csv(folder / "confusion.csv", pd.DataFrame(cells, columns=["label", "predicted", "count"]))
+    cells = ((names[row], names[column], count) for (row, column), count in np.ndenumerate(counts))
+    write_rows(folder / "confusion.csv", ("label", "predicted", "count"), cells)
     surest = confident_mistakes(test)
     worst, probabilities = surest.numpy(), test.probabilities(surest).numpy()
     pictures = {

@@ -1,7 +1,7 @@
 """What a network says about images, and metrics of that; only the logits of all images are held at once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -91,10 +91,9 @@ def calibration_error(predictions: Predictions) -> float:
     return float(gaps.abs().sum() / len(predictions.labels))
 
 
-def metrics(test: Predictions, validation: Predictions | None, parameters: int) -> dict[str, float | int]:
-    """The figures of one model, for its JSON file; without validation images their two are left out."""
+def metrics(test: Predictions, last: Mapping[str, float], parameters: int) -> dict[str, float]:
+    """The figures of one model, for its JSON file; those of validation images are in the `last` row of its history."""
     low, high = wilson(test.errors, len(test.labels))
-    validated = {"validation_accuracy": validation.accuracy, "validation_loss": validation.loss} if validation else {}
     return {
         "test_accuracy": test.accuracy,
         "test_accuracy_low": low,
@@ -103,5 +102,5 @@ def metrics(test: Predictions, validation: Predictions | None, parameters: int) 
         "test_loss": test.loss,
         "calibration_error": calibration_error(test),
         "parameters": parameters,
-        **validated,
+        **{name: last[name] for name in ("validation_accuracy", "validation_loss") if name in last},
     }
