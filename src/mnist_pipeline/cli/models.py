@@ -19,14 +19,18 @@ def pull(
     alias: Annotated[str | None, typer.Option(help="Or the version that bears this alias; default: champion.")] = None,
     commit: Annotated[str | None, typer.Option(help="Or what this commit, tag, branch or experiment has…")] = None,
     model: Annotated[str | None, typer.Option(help="…as this model; goes with --commit.")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="And beside it, as FOLDER.onnx, the model in ONNX.")] = False,
 ) -> None:
     """Get a registered model: signature, requirements, plain weights, model.json, and a card to read."""
     if (commit is None) != (model is None):
         raise PipelineError("--commit and --model go together: which commit, and which of its models")
     if sum(way is not None for way in (version, alias, commit)) > 1:
         raise PipelineError("--version, --alias and --commit exclude each other: each names the model")
+    exported = Path(f"{folder.resolve()}.onnx")
+    if onnx and (exported.exists() or exported.is_symlink()):
+        raise PipelineError(f"{exported}: is there already and is not overwritten; move it, or name another folder")
     from mnist_pipeline.commits import lineage
-    from mnist_pipeline.registry import connection, pulling, versions
+    from mnist_pipeline.registry import connection, integrity, pulling, versions
 
     built = None
     with connection.existing():
@@ -38,7 +42,11 @@ def pull(
         else:
             found = versions.bearing(_name(), alias or versions.CHAMPION)
         pulling.pull(found, folder, built)
-    print(f"{found} is in {folder}; read {folder / 'README.md'}")
+    print(f"{found} is in {folder}; read {folder / 'README.md'}", flush=True)
+    if onnx:
+        from mnist_pipeline.inference import export
+
+        print(f"{export.write(folder / integrity.PLAIN, exported)}  {exported}")
 
 
 @app.command()
