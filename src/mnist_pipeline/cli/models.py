@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_pipeline.core import tables
+from mnist_pipeline.core import background, tables
 from mnist_pipeline.core.errors import PipelineError
 
 app = typer.Typer()
@@ -65,14 +65,17 @@ def lineage(
 
 def _print_models(revision: str) -> None:
     from mnist_pipeline.commits import git, lineage
-    from mnist_pipeline.registry import connection, store, versions
 
     built, known = lineage.models_at(revision), {}
+    cache = background.start(lambda: built[0].revision.cache)  # DVC takes its time to say where, and so does MLflow
+    from mnist_pipeline.registry import connection, store, versions
+
     if store.exists():
         with connection.existing():
             known = {version.content: version for version in reversed(versions.all_of(_name()))}
     print(git.ask("show", "--no-patch", "--date=short", "--format=%H %ad %s", git.commit_of(revision)))
     rows = []
+    cache.result()
     for model in built:
         version, figures = known.get(model.content), model.figures
         rows.append(
