@@ -23,7 +23,7 @@ ROOMS = (
     "doctor",
     "cli",
 )
-OWNERS = {"dvc": "pipeline", "mlflow": "registry", "onnxruntime": "inference", "ray": "cluster"}
+OWNERS = {"dvc": "pipeline", "mlflow": "registry", "onnx_ir": "inference", "onnxruntime": "inference", "ray": "cluster"}
 
 
 def _imported(room: str) -> set[str]:
