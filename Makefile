@@ -132,5 +132,5 @@ lock: ## resolve requirements.lock and requirements-cluster.lock anew (needs uv)
 	--python-version 3.11 --constraint requirements.lock - --output-file requirements-cluster.lock
 	PYTHONPATH=src $(PYTHON) -m mnist_pipeline.arithmetic.packages
 
-clean: ## delete .venv, caches of tools, and what killed trainings left; nothing that DVC or MLflow hold
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .resume .sweep/.resume
+clean: ## delete .venv, caches of tools, exports, and what killed trainings left; nothing that DVC or MLflow hold
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .onnx .resume .sweep/.resume

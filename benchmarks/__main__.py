@@ -27,6 +27,7 @@ PARTS = {
     "exact": "Exact arithmetic",
     "pictures": "Real pictures",
     "page": "The page's answers",
+    "commands": "From the shell to the answer",
 }
 
 if __name__ == "__main__":

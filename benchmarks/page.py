@@ -40,7 +40,7 @@ def run() -> str:
     with _app() as address:
         first, _ = _ask(address, drawings, 1)
         alone, failed = _ask(address, drawings, ALONE)
-        photos, unread = _ask(address, [_photo()], PHOTOS)
+        photos, unread = _ask(address, [photo()], PHOTOS)
         began = time.perf_counter()
         together, errors = _ask_together(address, drawings)
         answers = (len(together) - errors) / (time.perf_counter() - began)
@@ -60,7 +60,7 @@ def run() -> str:
     return "\n\n".join([TEXT, tables.markdown(rows), "\n".join(verdicts)])
 
 
-def _photo() -> bytes:
+def photo() -> bytes:
     """A digit on lit, grainy paper, 560×420 pixels: as the page sends a photo, however large it was."""
     random = np.random.default_rng(0)
     light = np.linspace(150, 215, 560)[None, :, None] * np.array([1, 0.93, 0.8])

@@ -1,4 +1,4 @@
-"""Which room stands on which, and who may import DVC and MLflow: arrows between the rooms run down only."""
+"""Which room stands on which, and who may import DVC, MLflow and ONNX Runtime: arrows between rooms run down only."""
 
 import ast
 
@@ -10,6 +10,7 @@ PACKAGE = ROOT / "src" / "mnist_pipeline"
 WALL = ("core", "arithmetic", "data", "networks", "exact", "training", "results")  # all that decides bits, from below
 ROOMS = (
     *WALL,
+    "inference",
     "pipeline",
     "cluster",
     "commits",
@@ -22,7 +23,7 @@ ROOMS = (
     "doctor",
     "cli",
 )
-OWNERS = {"dvc": "pipeline", "mlflow": "registry", "ray": "cluster"}
+OWNERS = {"dvc": "pipeline", "mlflow": "registry", "onnx_ir": "inference", "onnxruntime": "inference", "ray": "cluster"}
 
 
 def _imported(room: str) -> set[str]:

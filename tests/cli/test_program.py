@@ -68,6 +68,19 @@ def test_predict_prints_a_table(mnist: Mnist, pictures: list[str]) -> None:
     assert [line.split()[0] for line in out.splitlines()] == ["image", *pictures]
 
 
+def test_predict_needs_no_torch_once_it_has_answered(pictures: list[str], tmp_path: Path) -> None:
+    """The first answer may take seconds; later ones are the same bytes."""
+    (tmp_path / ".dvc").mkdir()
+    slow = {*HEAVY} - {"numpy", "pydantic"}
+    code = f"import atexit, sys; atexit.register(lambda: print(*({slow} & sys.modules.keys()), file=sys.stderr))"
+    code += "; from mnist_pipeline.cli import main; main()"
+    first, again = (python(code, "predict", "--json", *pictures, cwd=tmp_path) for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert first.stdout == again.stdout
+    assert "torch" in first.stderr
+    assert again.stderr.split() == []
+
+
 @pytest.mark.parametrize(("command", "path"), [("leaderboard", paths.LEADERBOARD), ("data", paths.DATA_METRICS)])
 def test_what_the_stages_wrote_is_printed(command: str, path: Path, mnist: Mnist) -> None:
     path.parent.mkdir(parents=True)

@@ -1,5 +1,6 @@
 """A pulled model is whole, checked, and works with MLflow, and without it; nothing is unpickled."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -11,6 +12,10 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from mnist_pipeline.commits import lockfile
+from mnist_pipeline.inference import export
+from mnist_pipeline.inference.models import Eager
+from mnist_pipeline.registry import integrity
+from mnist_pipeline.training import predictor
 from tests import synthetic
 from tests.repository import Repository, environment
 
@@ -86,6 +91,21 @@ def test_it_predicts_by_its_folder_alone(built: Path, pulled: Path, tmp_path: Pa
     Image.fromarray(synthetic.digits(1, seed=5)[0][0]).save(picture)
     here = repository.run("mnist", "predict", "--json", "--model", "plain", str(picture))
     assert repository.run("mnist", "predict", "--json", "--from", str(pulled), str(picture)) == here
+
+
+def test_with_onnx_the_same_model_lies_beside_the_folder_and_nothing_is_overwritten(
+    built: Path, pulled: Path, tmp_path: Path
+) -> None:
+    repository, folder, exported = Repository(built), tmp_path / "new", tmp_path / "new.onnx"
+    said = repository.run("mnist", "pull", "--onnx", str(folder))
+    content = exported.read_bytes()
+    assert said.splitlines()[-1] == f"{hashlib.sha256(content).hexdigest()}  {exported}"
+    assert content == export.export(Eager(predictor.load(built / "models/plain")), folder)
+    assert (folder / integrity.SUMS).read_bytes() == (pulled / integrity.SUMS).read_bytes()
+    shutil.rmtree(folder)
+    said = repository.run("mnist", "pull", "--onnx", str(folder), code=1)
+    assert said.startswith(f"error: {exported}: is there already and is not overwritten; ")
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("file", ["extra_files/model.json", "data/model.pt2", "SHA256SUMS"])

@@ -22,6 +22,7 @@ from mnist_pipeline.app.library import Library
 from mnist_pipeline.app.readers import Readers
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
+from mnist_pipeline.inference.models import Eager
 from mnist_pipeline.pictures import recognition
 from mnist_pipeline.training.predictor import Classifier
 
@@ -166,6 +167,6 @@ async def _receive(stream: AsyncIterator[bytes], content: bytearray, most: int) 
 def _answer(classifier: Classifier, readers: Readers, content: bytes) -> dict[str, Any]:
     """The place of the likeliest among `classes`, their probabilities, and the 28×28 pixels that the network saw."""
     pixels = readers.read(content)
-    found = recognition.probabilities(classifier, pixels)
+    found = recognition.probabilities(Eager(classifier), pixels)
     seen = pixels.round().astype(int).tolist()
     return {"digit": found.index(max(found)), "probabilities": found, "classes": classifier.classes, "seen": seen}

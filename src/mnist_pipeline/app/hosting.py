@@ -21,6 +21,7 @@ from mnist_pipeline.app.readers import Readers
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
 from mnist_pipeline.data import idx
+from mnist_pipeline.inference.models import Eager
 from mnist_pipeline.pictures import recognition
 
 READY_AT_ONCE = 10
@@ -156,7 +157,8 @@ def warm_up(library: Library) -> None:
     has to work, unless it needs other code; others that do not are named. After one that is late none is asked for."""
     for place, number in enumerate(list(library.versions)[:READY_AT_ONCE]):
         try:
-            recognition.probabilities(library.classifier(number), np.zeros((idx.SIZE, idx.SIZE), np.float32))
+            model = Eager(library.classifier(number))
+            recognition.probabilities(model, np.zeros((idx.SIZE, idx.SIZE), np.float32))
         except PipelineError as error:
             if place == 0 and number not in library.unavailable:
                 raise

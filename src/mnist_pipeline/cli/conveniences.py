@@ -31,17 +31,19 @@ def predict(
 
     MLflow is not needed.
     """
-    from mnist_pipeline.core import paths
+    from mnist_pipeline.core import files, paths
+    from mnist_pipeline.inference import kept
     from mnist_pipeline.pictures import recognition
-    from mnist_pipeline.registry import integrity
-    from mnist_pipeline.results import leaderboard
-    from mnist_pipeline.training import predictor
 
     if model and pulled:
         raise PipelineError("--model and --from exclude each other: each names the model")
-    folder = integrity.checked(pulled) if pulled else paths.model(model or leaderboard.read_best())
-    classifier = predictor.load(folder)
-    recognised, refused = recognition.recognise_all(classifier, images)
+    if pulled:
+        from mnist_pipeline.registry import integrity  # and torch
+
+        folder = integrity.checked(pulled)
+    else:
+        folder = paths.model(model or str(files.read_json(paths.BEST)["model"]))  # `leaderboard` would load pandas
+    recognised, refused = recognition.recognise_all(kept.load(folder), images)
     for reason in refused:
         print(f"error: {reason}", file=sys.stderr)
     if as_json:

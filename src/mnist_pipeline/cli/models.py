@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_pipeline.core import tables
+from mnist_pipeline.core import background, tables
 from mnist_pipeline.core.errors import PipelineError
 
 app = typer.Typer()
@@ -19,14 +19,18 @@ def pull(
     alias: Annotated[str | None, typer.Option(help="Or the version that bears this alias; default: champion.")] = None,
     commit: Annotated[str | None, typer.Option(help="Or what this commit, tag, branch or experiment has…")] = None,
     model: Annotated[str | None, typer.Option(help="…as this model; goes with --commit.")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="And beside it, as FOLDER.onnx, the model in ONNX.")] = False,
 ) -> None:
     """Get a registered model: signature, requirements, plain weights, model.json, and a card to read."""
     if (commit is None) != (model is None):
         raise PipelineError("--commit and --model go together: which commit, and which of its models")
     if sum(way is not None for way in (version, alias, commit)) > 1:
         raise PipelineError("--version, --alias and --commit exclude each other: each names the model")
+    exported = Path(f"{folder.resolve()}.onnx")
+    if onnx and (exported.exists() or exported.is_symlink()):
+        raise PipelineError(f"{exported}: is there already and is not overwritten; move it, or name another folder")
     from mnist_pipeline.commits import lineage
-    from mnist_pipeline.registry import connection, pulling, versions
+    from mnist_pipeline.registry import connection, integrity, pulling, versions
 
     built = None
     with connection.existing():
@@ -38,7 +42,11 @@ def pull(
         else:
             found = versions.bearing(_name(), alias or versions.CHAMPION)
         pulling.pull(found, folder, built)
-    print(f"{found} is in {folder}; read {folder / 'README.md'}")
+    print(f"{found} is in {folder}; read {folder / 'README.md'}", flush=True)
+    if onnx:
+        from mnist_pipeline.inference import export
+
+        print(f"{export.write(folder / integrity.PLAIN, exported)}  {exported}")
 
 
 @app.command()
@@ -57,14 +65,17 @@ def lineage(
 
 def _print_models(revision: str) -> None:
     from mnist_pipeline.commits import git, lineage
-    from mnist_pipeline.registry import connection, store, versions
 
     built, known = lineage.models_at(revision), {}
+    cache = background.start(lambda: built[0].revision.cache)  # DVC takes its time to say where, and so does MLflow
+    from mnist_pipeline.registry import connection, store, versions
+
     if store.exists():
         with connection.existing():
             known = {version.content: version for version in reversed(versions.all_of(_name()))}
     print(git.ask("show", "--no-patch", "--date=short", "--format=%H %ad %s", git.commit_of(revision)))
     rows = []
+    cache.result()
     for model in built:
         version, figures = known.get(model.content), model.figures
         rows.append(

@@ -4,15 +4,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
+from mnist_pipeline.inference.models import Model
 from mnist_pipeline.pictures import reader
 from mnist_pipeline.pictures.normalisation import Pixels
-from mnist_pipeline.training.predictor import Classifier
 
 SHOWN = 512  # the longer side, as shown to people
 
@@ -34,16 +33,15 @@ class Recognition:
         return self.probabilities.index(max(self.probabilities))
 
 
-@torch.inference_mode()
-def probabilities(classifier: Classifier, pixels: Pixels) -> list[float]:
+def probabilities(model: Model, pixels: Pixels) -> list[float]:
     """Of each class, for what `reader.read` gives. Raises PipelineError when the weights lead to none."""
-    found: list[float] = classifier(torch.from_numpy(pixels)[None, None])[0].tolist()
+    found: list[float] = model(pixels[None, None])[0].tolist()
     if not all(map(math.isfinite, found)):
         raise PipelineError("the model answers NaN instead of probabilities: its weights are not finite; use another")
     return found
 
 
-def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Recognition], list[str]]:
+def recognise_all(model: Model, places: list[Path]) -> tuple[list[Recognition], list[str]]:
     """The recognised pictures among these files and folders, in order; and a line for each that is refused."""
     recognised, refused = [], []
     for place in places:
@@ -57,8 +55,8 @@ def recognise_all(classifier: Classifier, places: list[Path]) -> tuple[list[Reco
                 refused.append(str(error))
                 continue
             shown = reader.reduced(picture, SHOWN)
-            found = probabilities(classifier, pixels)
-            recognised.append(Recognition(str(path), shown, pixels, found, classifier.classes))
+            found = probabilities(model, pixels)
+            recognised.append(Recognition(str(path), shown, pixels, found, model.classes))
     return recognised, refused
 
 
