@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_pipeline.cli import main
+from mnist_pipeline.cli import run
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from mnist_pipeline.training.evaluation import wilson
@@ -30,7 +30,7 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     def call(*arguments: str) -> tuple[object, str]:
         monkeypatch.setattr(sys, "argv", ["mnist", "compare", *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            run()
         return ended.value.code, capsys.readouterr().out
 
     return call

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_pipeline.cli import main
+from mnist_pipeline.cli import run
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from tests import synthetic
@@ -29,7 +29,7 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     def call(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["mnist", *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            run()
         return ended.value.code, *capsys.readouterr()
 
     return call

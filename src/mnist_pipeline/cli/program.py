@@ -133,13 +133,19 @@ for group in (models, conveniences):
     app.add_typer(group.app)
 
 
-def main() -> None:
-    """Entry point."""
-    gc.set_threshold(IMPORTED)
+def run() -> None:
+    """The command in `sys.argv`. Raises SystemExit when it is done, as Typer does."""
     with errors.program():
-        try:
-            app()
-        except SystemExit as ended:
-            if ended.code:
-                raise
+        app()
+
+
+def main() -> None:
+    """Entry point: the process ends here."""
+    gc.set_threshold(IMPORTED)
+    try:
+        run()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    with errors.program():
         errors.end()
