@@ -1,4 +1,4 @@
-"""Stage `evaluate@MODEL`: score one model on test and validation images. Run: dvc repro evaluate@MODEL."""
+"""Stage `evaluate@MODEL`: score one model on the test images. Run: dvc repro evaluate@MODEL."""
 
 import bootstrap
 

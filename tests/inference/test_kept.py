@@ -195,6 +195,19 @@ def test_where_an_export_can_not_be_kept_a_note_says_so(capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("failure", [MemoryError, OSError])
+def test_a_failure_that_may_pass_is_not_remembered(failure: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(EXPORTS)
+
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    assert isinstance(kept.load(MODEL), Eager)
+    assert not EXPORTS.exists()
+
+
+@pytest.mark.usefixtures("project")
 def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = names()
     monkeypatch.setattr(kept, "MOST", 1)

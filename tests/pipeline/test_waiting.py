@@ -18,6 +18,7 @@ from dvc.lock import make_lock
 from dvc.repo import Repo
 
 from mnist_pipeline.core import locks
+from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pipeline import dvc_program
 from mnist_pipeline.pipeline.repro import Pipeline
 from tests.pipeline.conftest import Project
@@ -124,6 +125,10 @@ def test_the_program_dvc_is_that_of_the_environment_whatever_lies_here() -> None
     Path("dvc.py").write_text("open('marker', 'w').close()\n", encoding="utf-8")
     assert dvc_program.cache() == Path(dvc_program.run("cache", "dir"))
     assert not Path("marker").exists()
+    for damage in ("cache = 5\n", "[cache\n"):
+        Path(".dvc/config.local").write_text(damage, encoding="utf-8")
+        with pytest.raises(PipelineError, match=r"DVC: .*; mend "):
+            dvc_program.cache()
 
 
 def test_whom_a_stage_waits_for_is_said_while_it_waits_and_once(shell: Project, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ What is called, and what the server answers, stays as it is. Run in a repository
 HOW, where FOLDER is shared.
 """
 
-import atexit
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from typing import Any
 import mnist_pipeline.registry  # noqa: F401 # sets MLflow's switches, which MLflow reads when it is imported
 
 from mlflow.tracking import MlflowClient  # isort: skip
-from mnist_pipeline.cli import main as run_command
+from mnist_pipeline.cli import run as run_command
 
 COLLIDING = (
     "create_experiment",
@@ -96,10 +95,12 @@ def arrange(meeting: Meeting, how: str) -> None:
 
 def main(folder: str, me: str, other: str, how: str) -> None:
     meeting = Meeting(Path(folder), me, other)
-    atexit.register(meeting.mark, "end")
-    arrange(meeting, how)
-    sys.argv = ["mnist", "publish"]
-    run_command()
+    try:
+        arrange(meeting, how)
+        sys.argv = ["mnist", "publish"]
+        run_command()
+    finally:
+        meeting.mark("end")
 
 
 if __name__ == "__main__":

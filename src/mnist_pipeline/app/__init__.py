@@ -1,1 +1,4 @@
-"""The page to draw digits on, answered by registered models. Stands on core, data, training, registry and pictures."""
+"""The page to draw digits on, answered by registered models.
+
+Stands on core, data, training, inference, registry and pictures.
+"""

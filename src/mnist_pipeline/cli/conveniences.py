@@ -70,7 +70,7 @@ def page(
     from mnist_pipeline.app import hosting, library
     from mnist_pipeline.core import params
 
-    gc.set_threshold(700)  # Python's own again: what an answer leaves may hold a photo
+    gc.set_threshold(700)  # often again: what an answer leaves may hold a photo
 
     listener = hosting.listen(host, port)
     hosting.run(library.registered(params.load().data.name), listener, hosting.names(host, allowed_hosts))

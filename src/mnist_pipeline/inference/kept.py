@@ -85,6 +85,8 @@ def _make(model: Eager, folder: Path, place: Path, origin: str) -> bytes:
         content = export.export(model, folder)
     except PipelineError as error:
         print(f"note: {error}; torch answers", file=sys.stderr, flush=True)
+        if isinstance(error.__cause__, MemoryError | OSError):  # which may pass
+            return b""
         content = b""
     if _origin(folder, networks.text) == origin:
         try:

@@ -31,12 +31,13 @@ def run(*arguments: str) -> str:
 def cache() -> Path:
     """The folder of the cache that `dvc cache dir` prints, which takes longer. PipelineError for a damaged config."""
     from dvc.config import Config, ConfigError
+    from voluptuous import Invalid  # what DVC reads its configuration with
 
     folder = paths.project() / ".dvc"
     try:
         return Path(Config(dvc_dir=folder, validate=False).get("cache", {}).get("dir", folder / "cache"))
-    except ConfigError as error:
-        raise PipelineError(f"DVC: {error}") from None
+    except (ConfigError, Invalid) as error:
+        raise PipelineError(f"DVC: {' '.join(str(error).split())}; mend .dvc/config or .dvc/config.local") from None
 
 
 @dataclass
