@@ -28,7 +28,7 @@ study-published: setup ## the write-ups' recipes to the letter, and the table of
 study-exact: setup ## four recipes in exact arithmetic: the committed bits on every machine
 	@cd studies/exact && mnist repro
 
-study-frontier: setup ## the cheapest recipes found for three levels of accuracy and more, under five seeds each (CLUSTER=auto)
+study-frontier: setup ## the cheapest recipes found for levels of accuracy, under five seeds each (CLUSTER=auto)
 	@cd studies/frontier && $(STUDY)
 
 bench: setup-cluster ## speed as ratios, into benchmarks/results.md; nothing else may run (bench-growth: one part)
