@@ -43,6 +43,7 @@ READ_AT_USE = (
     "GIT_",
     "MLFLOW_",
     "MNIST_",
+    "ORT_",
     "PATH",
     "PYTHONPATH",
     "TMPDIR",

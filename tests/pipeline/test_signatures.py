@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from dvc.config import Config
 from dvc.dirs import site_cache_dir
 from dvc.dvcfile import Lockfile
 from dvc.lock import make_lock
@@ -26,6 +27,7 @@ from tests.repository import ROOT
 TAKEN: dict[Callable[..., Any], str] = {
     Repo: "root_dir=None, fs=None, rev=None, subrepos=False, uninitialized=False, config=None, url=None, "
     "repo_factory=None, scm=None, remote=None, remote_config=None, _wait_for_lock=False",
+    Config: "dvc_dir=None, local_dvc_dir=None, validate=True, fs=None, config=None, remote=None, remote_config=None",
     plan_repro: "graph, stages=None, pipeline=False, downstream=False",
     PipelineStage.changed: "self, allow_missing=False, upstream=None",
     PipelineStage.changed_stage: "self",
