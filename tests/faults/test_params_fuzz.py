@@ -122,7 +122,7 @@ def _build(loaded: Params) -> None:
 
 
 def _build_recipe(recipe: Recipe) -> None:
-    optimizers.build(torch.nn.Linear(2, 2), recipe.optimizer)
+    optimizers.build(torch.nn.Sequential(torch.nn.Conv2d(2, 2, 1), torch.nn.Linear(2, 2)), recipe.optimizer)
     assert all(0 <= optimizers.factor(recipe.schedule, progress) <= 1 for progress in (0.0, 0.3, 0.5, 0.999999))
     options = tuple(sorted(recipe.options.items()))
     if all(not isinstance(value, int | float) or abs(value) <= 64 for _, value in options):
