@@ -120,8 +120,8 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         with contextlib.suppress(OSError):  # macOS, of a client that is gone already
-            # asyncio does so only where a socket names TCP; else the body of an answer waits for what the head is
-            # acknowledged with, 40 ms later
+            # asyncio does so only where a socket names TCP; else the body of an answer waits until the client has
+            # acknowledged its head, some 40 ms
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.loop.call_later(SECONDS_TO_ASK, self._close_after, self.cycle)
 

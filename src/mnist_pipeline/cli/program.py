@@ -14,7 +14,7 @@ from mnist_pipeline.core.errors import PipelineError
 if TYPE_CHECKING:
     from mnist_pipeline.core.params import Params
 
-IMPORTED = 400_000  # new objects before Python looks for garbage, not 700 or 2,000: of what imports make, none is
+IMPORTED = 400_000  # new objects before Python looks for garbage, not 700 or 2,000: imports leave next to none
 
 app = typer.Typer(
     help="A reproducible MNIST pipeline: DVC builds it, MLflow records it.",
