@@ -34,6 +34,15 @@ def test_again_nothing_runs_and_nothing_is_added(project: Repository) -> None:
     assert project.status() == ""
 
 
+def test_targets_come_with_what_they_need_and_nothing_else(project: Repository) -> None:
+    shutil.rmtree(project.path / "models")
+    ran = outcomes(project.run("mnist", "repro", "train@*", "evaluate@weak"))
+    needed = ["download", "verify", *(f"train@{model}" for model in MODELS), "evaluate@weak"]
+    assert sorted(ran) == sorted(needed)
+    assert {stage for stage, outcome in ran.items() if outcome != "unchanged"} == {f"train@{model}" for model in MODELS}
+    assert "dvc.yaml: no stage train@none; there are " in project.run("mnist", "repro", "train@none", code=1)
+
+
 def test_a_source_that_is_passed_over_is_in_the_log_of_the_stage(built: Path) -> None:
     log = (built / ".logs" / "download.log").read_text(encoding="utf-8")
     assert "passed over" in log

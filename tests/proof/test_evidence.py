@@ -297,3 +297,13 @@ def test_the_command_holds_the_folder_itself(project: Repository, built: Path) -
     said = project.run("mnist", "verify-repro", "--here", code=1)
     assert "test_loss: 1.0 instead of " in said
     assert "Traceback" not in said
+
+
+def test_the_command_holds_some_stages_alone(project: Repository) -> None:
+    Path(METRICS).write_text(json.dumps(read_json(Path(METRICS)) | {"test_loss": 1.0}), encoding="utf-8")
+    others = project.run("mnist", "verify-repro", "--here", "--only", "*@weak", "--only", "verify")
+    assert "reproduced: every bit is the committed one" in others
+    assert "table of machines" not in others
+    own = project.run("mnist", "verify-repro", "--here", "--only", "*@plain", code=1)
+    assert "models/weak" not in own
+    assert f"DIFFERENT  {METRICS}" in own

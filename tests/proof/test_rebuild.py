@@ -50,6 +50,21 @@ def test_every_stage_is_executed_in_the_clone_and_nothing_else_is_touched(
     assert (_files(project.path), _files(built)) == before
 
 
+@pytest.mark.long
+def test_some_stages_are_rebuilt_with_what_they_need(project: Repository, temporary: Path) -> None:
+    """Of trainings whose names are not those of recipes, as a study may have them."""
+    graph = project.path / "dvc.yaml"
+    named = graph.read_text(encoding="utf-8").replace("${models}", "${trainings}").replace("models.${key}", "models")
+    own = "vars: [{trainings: {plain: {network: mlp_28}, weak: {network: mlp_28}}}]\n"
+    graph.write_text(f"{own}{named}", encoding="utf-8")
+    project.run("mnist", "repro")
+    project.commit("Trainings of their own")
+    said = project.run("mnist", "verify-repro", "--only", "*@weak", TMPDIR=str(temporary))
+    assert set(outcomes(said)) == {"download", "verify", "train@weak", "evaluate@weak"}
+    assert "each of these stages was executed in a clean clone" in said
+    assert "reproduced: every bit is the committed one" in said
+
+
 def _files(folder: Path) -> set[Path]:
     """All but what any question to Git and DVC leaves."""
     return {path for path in folder.rglob("*") if not path.is_relative_to(folder / ".dvc" / "tmp")}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WORKING_TREE = "working tree"
+GRAPH = Path("dvc.yaml")
 Content = TypeVar("Content")
 
 
@@ -65,6 +66,11 @@ class Revision:
     def params(self) -> dict[str, Any]:
         """params.yaml as plain mappings, whatever keys it had then. Raises PipelineError as `json` does."""
         return self._read(paths.PARAMS, lambda content: _mapping(yaml_reader.parse(content.decode()) or {}, "models"))
+
+    @cached_property
+    def graph(self) -> dict[str, Any]:
+        """dvc.yaml as plain mappings. Raises PipelineError as `json` does."""
+        return self._read(GRAPH, lambda content: _mapping(yaml_reader.parse(content.decode()) or {}, "stages"))
 
     @property
     def recipes(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def sweep(models: list[str], count: int, jobs: int, commands: Commands | None = 
     """Run what is missing, after a failure seed by seed, so that the others are complete; returns a row for each seed
     and model with both accuracies, and the seeds that failed."""
     with redirect_stdout(sys.stderr):
-        repro.repro(1, {}, lambda _: True, "verify")
+        repro.repro(1, {}, lambda _: True, ["verify"])
     config = f'[core]\n    no_scm = true\n[cache]\n    dir = "{dvc_program.run("cache", "dir")}"\n'
     write_durably(FOLDER / ".dvc/config", config.encode())
     seeds = list(range(1, count + 1))

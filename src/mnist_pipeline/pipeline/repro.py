@@ -7,7 +7,7 @@ Much of it is not DVC's public interface: its version is pinned, and tests hold 
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
@@ -22,7 +22,7 @@ from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
 from mnist_pipeline.core import locks, paths
 from mnist_pipeline.core.errors import PipelineError, refusal
-from mnist_pipeline.pipeline import dvc_locks, parsed_yaml
+from mnist_pipeline.pipeline import dvc_locks, parsed_yaml, selection
 from mnist_pipeline.pipeline.booking import Booking
 from mnist_pipeline.pipeline.commands import Commands, Ran, Work, interruptible
 from mnist_pipeline.pipeline.run_cache import RunCache
@@ -35,19 +35,20 @@ def repro(
     jobs: int,
     expected_seconds: dict[str, float],
     usable: Callable[[str], bool],
-    target: str | None = None,
+    targets: Sequence[str] = (),
     commands: Commands | None = None,
 ) -> dict[str, float]:
-    """Bring the pipeline of this folder up to date, or a `target` and its needs; core-seconds of what ran, by stage.
+    """Bring the pipeline of this folder up to date, or `targets` and their needs; core-seconds of what ran, by stage.
 
-    `usable` says of a stage that was restored from the run cache whether its outputs are good here. `commands` runs the
-    stages' commands, by default on this machine. Prints one line a stage, its notes as they come, and the output of a
-    stage that failed. Raises PipelineError when one did.
+    A target is a stage's name, or a pattern such as `evaluate@*`. `usable` says of a stage that was restored from the
+    run cache whether its outputs are good here. `commands` runs the stages' commands, by default on this machine.
+    Prints one line a stage, its notes as they come, and the output of a stage that failed. Raises PipelineError when
+    one did, or for a target that there is not.
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         with interruptible(), locks.locked(paths.LOGS / "lock"), parsed_yaml.kept(), Repo() as repo:
-            pipeline = Pipeline(repo, usable, target, commands)
+            pipeline = Pipeline(repo, usable, targets, commands)
             try:
                 pipeline.run(jobs, expected_seconds)
             finally:
@@ -70,14 +71,17 @@ class Pipeline:
     """The stages of one repository, in the order in which `dvc repro` goes through them."""
 
     def __init__(
-        self, repo: Repo, usable: Callable[[str], bool], target: str | None = None, commands: Commands | None = None
+        self, repo: Repo, usable: Callable[[str], bool], targets: Sequence[str] = (), commands: Commands | None = None
     ) -> None:
         self.repo, self.usable = repo, usable
         repo.stage_cache = RunCache(repo, self.say)
         self.running: list[str] = []  # the stages whose outputs are locked
         graph = dvc_locks.patiently(self, self._graph)
-        planned = plan_repro(graph, repo.stage.collect(target) if target else None)
-        self.stages = {stage.addressing: stage for stage in planned if stage.relpath == "dvc.yaml"}
+        own = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"}
+        wanted = [own[name] for name in selection.chosen([*own], targets)]
+        self.stages = {
+            name: own[name] for name in (stage.addressing for stage in plan_repro(graph, wanted)) if name in own
+        }
         self.needs = {
             name: {other.addressing for other in graph.successors(stage)} & self.stages.keys()
             for name, stage in self.stages.items()

@@ -1,19 +1,20 @@
 """Hold a folder in which the pipeline ran against a commit: files against dvc.lock, machine against recorded.json."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from mnist_pipeline.arithmetic import machine, portable
-from mnist_pipeline.commits import lockfile, provenance
+from mnist_pipeline.commits import graph, lockfile, provenance
 from mnist_pipeline.commits.lockfile import FOLDER, Lock
 from mnist_pipeline.commits.revision import Revision
 from mnist_pipeline.core import paths, yaml_reader
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json
 from mnist_pipeline.core.params import Runtime
+from mnist_pipeline.pipeline import selection
 from mnist_pipeline.proof import differences
 
 ACCURACIES = ("test_accuracy", "validation_accuracy")
@@ -84,33 +85,30 @@ class Reproduction:
         return f"within the tolerance: no accuracy is off by more than {100 * TOLERANCE:g} points"
 
 
-def stages(revision: Revision) -> list[str]:
-    """All that has to run: the stages of dvc.lock, without those of former models, and both of each model. Raises
-    PipelineError when dvc.lock promises nothing."""
+def stages(revision: Revision, only: Sequence[str] = ()) -> list[str]:
+    """All that has to run: the stages of dvc.yaml, or those of these names and patterns.
+
+    Raises PipelineError when dvc.lock promises nothing, or there is no such stage.
+    """
     if not revision.lock.stages:
         raise PipelineError(f"{revision}: {lockfile.LOCK}: expected stages, found none: nothing is promised")
-    both = [stage for model in revision.recipes for stage in lockfile.stages_of(model)]
-    return list(dict.fromkeys([*_current(revision, revision.lock), *both]))
+    return selection.chosen(graph.stages(revision), only)
 
 
-def _current(revision: Revision, lock: Lock) -> list[str]:
-    """The stages of no model, or of one of params.yaml: DVC leaves former ones in dvc.lock."""
-    return [stage for stage in lock.stages if stage.partition("@")[2] in ("", *revision.recipes)]
-
-
-def compare(revision: Revision, folder: Path) -> Reproduction:
-    """Hold the results in a folder, after a run there, against those of a commit."""
-    made = lockfile.load(folder / lockfile.LOCK)
-    ran, absent = _current(revision, made), [stage for stage in stages(revision) if stage not in made.stages]
+def compare(revision: Revision, folder: Path, only: Sequence[str] = ()) -> Reproduction:
+    """Hold the results in a folder, after a run there, against those of a commit: of all stages, or of these."""
+    made, promised = lockfile.load(folder / lockfile.LOCK), stages(revision, only)
+    ran, absent = ([stage for stage in promised if (stage in made.stages) is there] for there in (True, False))
+    models = [stage.removeprefix("train@") for stage in promised if stage.startswith("train@")]
     files: list[File] = []
     for stage in [*ran, *absent]:
         expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (revision.lock, made))
         for path in expected | found:
             files += _of_output(revision, folder, path, expected.get(path, ""))
-    accuracies = dict(pair for model in revision.recipes for pair in _accuracies(revision, folder, model))
+    accuracies = dict(pair for model in models for pair in _accuracies(revision, folder, model))
     unproved = [f"{stage}: not in the {lockfile.LOCK} of these results, so it did not run" for stage in absent]
     stale = [said for stage in ran for said in _stale(revision.lock, made, stage)]
-    return Reproduction(str(revision.commit), files, accuracies, [*unproved, *stale], _excuse(revision, folder))
+    return Reproduction(str(revision.commit), files, accuracies, [*unproved, *stale], _excuse(revision, folder, models))
 
 
 def _of_output(revision: Revision, folder: Path, path: str, expected: str) -> Iterator[File]:
@@ -166,14 +164,14 @@ def _stale(promised: Lock, made: Lock, stage: str) -> Iterator[str]:
             yield f"dvc.lock is not current: {stage}: {key}: {old}, at the commit {new}"
 
 
-def _excuse(revision: Revision, folder: Path) -> str | None:
+def _excuse(revision: Revision, folder: Path, models: list[str]) -> str | None:
     """Why bits may differ here: portable ones agree wherever they can be computed, others on the recorded machine."""
     given = revision.params.get("runtime")
     try:
         runtime = Runtime.model_validate(given)
     except ValidationError as error:
         raise PipelineError(f"{revision}: {paths.PARAMS}: runtime: {yaml_reader.explain(error, given, ())}") from None
-    manifests = {model: folder / paths.manifest(model) for model in revision.models}
+    manifests = {model: folder / paths.manifest(model) for model in models}
     trained = {model: read_json(path).get("arithmetic", "native") for model, path in manifests.items() if path.exists()}
     others = [f"{model} is {how}" for model, how in trained.items() if how not in ("portable", "exact")]
     if portable.expected(runtime) != "native" and not others:

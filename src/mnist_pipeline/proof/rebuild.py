@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,10 +24,11 @@ SECONDS_TO_END = 30.0
 
 
 @contextmanager
-def rebuilt(revision: Revision) -> Iterator[Path]:
-    """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing; gone
-    afterwards, also after Ctrl-C, SIGTERM and SIGHUP. Raises PipelineError when a stage failed, or did not run."""
-    promised = evidence.stages(revision)
+def rebuilt(revision: Revision, only: Sequence[str] = ()) -> Iterator[Path]:
+    """The folder of a clone that answers to the working directory, after `mnist repro` ran there from nothing, `only`
+    these stages and what they need if any are named; gone afterwards, also after Ctrl-C, SIGTERM and SIGHUP. Raises
+    PipelineError when a stage failed, or did not run."""
+    promised = evidence.stages(revision, only)
     with interruptible(), tempfile.TemporaryDirectory(prefix="mnist-rebuild-") as name:
         temporary = Path(name).resolve()
         folder = clone(str(revision.commit), temporary / "clone")
@@ -37,7 +38,7 @@ def rebuilt(revision: Revision) -> Iterator[Path]:
         (folder / lockfile.LOCK).unlink()  # so that every stage runs
         seconds = provenance.seconds(revision)
         write_json(folder / paths.RECORDED, {"machine": {}, "core_seconds": seconds})  # of no machine, so none are kept
-        if _run([*MNIST, "repro", "--record"], folder, _environment(temporary, project / "src")):
+        if _run([*MNIST, "repro", "--record", *only], folder, _environment(temporary, project / "src")):
             raise PipelineError(f"{revision}: its rebuild failed; what the stage printed is above")
         check_executed(folder, promised)
         yield folder
