@@ -66,6 +66,14 @@ def test_killed_halfway_it_completes_what_is_missing(project: Repository, tmp_pa
     assert project.champion() == "plain"
 
 
+def test_one_model_alone_is_published_without_a_receipt(project: Repository) -> None:
+    (project.path / ".mlflow/receipt.json").unlink(missing_ok=True)
+    assert "published weak to " in project.run("mnist", "publish", "weak")
+    assert project.published()["versions"] == 1
+    assert project.champion() == "weak"
+    assert not (project.path / ".mlflow/receipt.json").exists()
+
+
 def test_killed_while_the_store_is_made_it_makes_it_anew(project: Repository) -> None:
     folder = project.path / ".mlflow"
     (folder / "mlflow.db").unlink()

@@ -14,6 +14,8 @@ from mnist_pipeline.core.errors import PipelineError
 if TYPE_CHECKING:
     from mnist_pipeline.core.params import Params
 
+TARGETS = "Stages to bring up to date with all they need, also as 'evaluate@*'; by default all."
+PUBLISHED = "Models that were trained under these names; by default all of params.yaml."
 IMPORTED = 400_000  # new objects before Python looks for garbage, not 700 or 2,000: imports leave next to none
 
 app = typer.Typer(
@@ -27,11 +29,12 @@ app = typer.Typer(
 
 @app.command()
 def repro(
+    targets: Annotated[list[str] | None, typer.Argument(help=TARGETS, show_default=False)] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Stages at once; default: as many as have cores.")] = None,
     record: Annotated[bool, typer.Option(help="Note machine and core-seconds in recorded.json, to commit.")] = False,
     cluster: worker.Address = None,
 ) -> None:
-    """Bring the whole pipeline up to date, independent stages side by side; a failed one shows its output."""
+    """Bring the pipeline up to date, independent stages side by side; a failed one shows its output."""
     from mnist_pipeline.arithmetic import portable
     from mnist_pipeline.commits import provenance
     from mnist_pipeline.pipeline import repro
@@ -51,7 +54,7 @@ def repro(
     began = time.perf_counter()
     commands = worker.join(cluster, settings.runtime) if cluster else None
     jobs = jobs or (commands.jobs if commands else settings.runtime.default_jobs())
-    ran = repro.repro(jobs, provenance.seconds(), usable, commands=commands)
+    ran = repro.repro(jobs, provenance.seconds(), usable, targets or (), commands)
     took = f"{len(ran)} stages ran in {time.perf_counter() - began:.0f} s" if ran else "no stage had to run"
     took += f", {commands.travelled / 1e6:.1f} MB went to the cluster and back" if commands and ran else ""
     see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
@@ -86,13 +89,16 @@ def data(
 
 
 @app.command()
-def publish() -> None:
+def publish(models: Annotated[list[str] | None, typer.Argument(help=PUBLISHED, show_default=False)] = None) -> None:
     """Put every model into MLflow, as the stage of that name does; what is there already stays as it is."""
     settings = _check_params()
     from mnist_pipeline.registry import publishing, store
 
-    publishing.publish(list(settings.models))
-    print(f"published {len(settings.models)} models to {store.shown(store.address())}")
+    if models:
+        publishing.add(models)
+    else:
+        publishing.publish(list(settings.models))
+    print(f"published {', '.join(models or settings.models)} to {store.shown(store.address())}")
 
 
 @app.command()

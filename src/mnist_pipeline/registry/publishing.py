@@ -22,11 +22,16 @@ from mnist_pipeline.results import leaderboard
 
 
 def publish(models: list[str]) -> None:
-    """Put every model into MLflow once, let the best of them challenge the champion, and leave a receipt.
+    """Put every model of params.yaml into MLflow once, as `add` does, and leave a receipt."""
+    leaderboard.check_leftovers(models)
+    store.leave_receipt(add(models))
+
+
+def add(models: list[str]) -> dict[str, str]:
+    """Put these models into MLflow once and let the best of them challenge the champion; returns the content of each.
 
     Raises PipelineError when a model was not built yet, the store can't be used, or its experiment was deleted.
     """
-    leaderboard.check_leftovers(models)
     lock = lockfile.load()
     publications = [Publication(model, lock) for model in models]
     name = publications[0].name
@@ -41,7 +46,7 @@ def publish(models: list[str]) -> None:
         published = version.content in contents.values()
         if holder and published and version.is_candidate and not version.is_comparable(holder):
             print(f"{version.model}: not compared with the champion, which was validated on other images", flush=True)
-    store.leave_receipt(contents)
+    return contents
 
 
 def _prepare_experiment(client: MlflowClient, name: str) -> None:
