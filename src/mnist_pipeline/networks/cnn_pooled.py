@@ -21,10 +21,12 @@ def network(
     last_layers: int = 1,
     margin: int = 0,
     padded: bool = True,
+    dropout: float = 0.0,
 ) -> nn.Module:
     """`stem`, `middle` and `last` are channels; `margin` so many pixels at each side are not looked at (0 to 8).
 
-    `padded`: the last layers keep the size of their maps; without it each takes a pixel off every side.
+    `padded`: the last layers keep the size of their maps; without it each takes a pixel off every side. `dropout`: the
+    share (0 to 1) of the features that are 0 in a training step.
     """
     size = (28 - 2 * margin - 4) // 2 // 2 - (0 if padded else 2 * last_layers)
     blocks = [_block(1, stem, 5, padding=0, pooled=True), _block(stem, middle, 3, padding=1, pooled=True)]
@@ -32,7 +34,8 @@ def network(
         blocks.append(_block(inputs, last, 3, padding=1 if padded else 0, pooled=False))
     layers = [layer for block in blocks for layer in block]
     crop = [nn.ZeroPad2d(-margin)] if margin else []
-    return nn.Sequential(*crop, *layers, FlattenChannelsLast(), nn.Linear(last * size * size, outputs))
+    kept = [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(*crop, *layers, FlattenChannelsLast(), *kept, nn.Linear(last * size * size, outputs))
 
 
 def _block(inputs: int, outputs: int, kernel: int, padding: int, pooled: bool) -> list[nn.Module]:
