@@ -20,8 +20,9 @@ IMPORT = "from mlflow.tracking import MlflowClient"
 ASK = "from mnist_pipeline.registry import store; MlflowClient(store.address()).search_model_versions()"
 TEXT = f"""Wall time and core-seconds (user and system) of whole processes, medians of {TIMES}, each begun by a shell's
 command. The photo has 560×420 pixels. The first answer of a model loads torch, exports the network to ONNX and keeps
-that; later ones do without torch. `mnist lineage HEAD` asks MLflow, so it is held against a program that only imports
-MLflow's client; beside it one that also asks the same store for its versions."""
+that; later ones do without torch. `mnist lineage HEAD` reads MLflow's database itself where that is a file; it is held
+against a program that only imports MLflow's client, and beside it is one that also asks the same store for its
+versions."""
 
 
 def run() -> str:

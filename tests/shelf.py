@@ -13,7 +13,7 @@ from mnist_pipeline.app import hosting
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.files import sha256_of
 from mnist_pipeline.registry import integrity
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from tests import synthetic
 
 CHAMPION, OTHER = 2, 3

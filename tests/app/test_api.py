@@ -20,7 +20,7 @@ from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.processors import cores
 from mnist_pipeline.pictures import reader
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from mnist_pipeline.training import predictor
 from tests.pictures import bombs
 from tests.shelf import CHAMPION, OTHER, Registry, entry, serve

@@ -18,7 +18,7 @@ import requests
 from mnist_pipeline.app import hosting, readers
 from mnist_pipeline.app.library import Library
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from tests.pictures import bombs
 from tests.repository import ROOT, Repository, environment
 from tests.shelf import CHAMPION, Registry, serve

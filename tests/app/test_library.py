@@ -15,7 +15,7 @@ from mnist_pipeline import networks
 from mnist_pipeline.app import hosting, library
 from mnist_pipeline.app.library import LateError, Library
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from mnist_pipeline.training import predictor
 from mnist_pipeline.training.checkpoints import OtherCodeError
 from tests.repository import ROOT, environment

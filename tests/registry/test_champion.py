@@ -10,7 +10,7 @@ import pytest
 
 from mnist_pipeline.core import files
 from mnist_pipeline.registry import champion, versions
-from mnist_pipeline.registry.versions import CHAMPION, Version
+from mnist_pipeline.registry.tags import CHAMPION, Version, reigns
 from tests.repository import Repository
 
 
@@ -74,14 +74,14 @@ def test_a_decision_by_hand_outlives_a_publisher_that_had_not_seen_it_and_a_dele
 def test_a_copy_has_no_part_in_the_history_of_its_original() -> None:
     original = decided(version(1, 0.9), champion.PROMOTE, highest=2, second=0)
     copied = replace(original, number=3, model_id="")  # MLflow copies all tags
-    assert [reign.version.number for reign in versions.reigns([original, version(2, 0.95), copied])] == [1]
+    assert [reign.version.number for reign in reigns([original, version(2, 0.95), copied])] == [1]
     assert chosen(crowned(original), version(2, 0.95), copied) == 1
 
 
 def test_history_is_in_the_order_of_time() -> None:
     first, second = (decided(version(n, 0.9), champion.PUBLISH, n, second=n) for n in (1, 2))
     back = decided(first, champion.PROMOTE, 2, second=3)
-    assert [(reign.version.number, reign.by) for reign in versions.reigns([second, back])] == [
+    assert [(reign.version.number, reign.by) for reign in reigns([second, back])] == [
         (1, "publish"),
         (2, "publish"),
         (1, "promote"),
@@ -183,7 +183,7 @@ def test_moves_of_the_alias_are_in_one_zone() -> None:
     move = {"by": "promote", "reason": "mine", "highest": 1}
     tags = {"champion.2026-01-01T00:00:00-12:00": json.dumps(move), "model": "two\nlines"}
     version = Version("tiny", 1, "run", "model", (), tags)
-    (reign,) = versions.reigns([version])
+    (reign,) = reigns([version])
     assert reign.since.isoformat() == "2026-01-01T12:00:00+00:00"
     assert str(version) == r"tiny version 1 ('two\nlines')"
 

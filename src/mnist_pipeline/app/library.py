@@ -21,7 +21,7 @@ from mnist_pipeline.training.checkpoints import OtherCodeError
 from mnist_pipeline.training.predictor import Classifier
 
 if TYPE_CHECKING:
-    from mnist_pipeline.registry.versions import Version
+    from mnist_pipeline.registry.tags import Version
 
 FETCHED = paths.STORE / "fetched"
 SECONDS = 30.0  # to fetch and load a version in, for whoever waits for it

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_pipeline.core import background, tables
+from mnist_pipeline.core import tables
 from mnist_pipeline.core.errors import PipelineError
 
 app = typer.Typer()
@@ -30,7 +30,7 @@ def pull(
     if onnx and (exported.exists() or exported.is_symlink()):
         raise PipelineError(f"{exported}: is there already and is not overwritten; move it, or name another folder")
     from mnist_pipeline.commits import lineage
-    from mnist_pipeline.registry import connection, integrity, pulling, versions
+    from mnist_pipeline.registry import connection, integrity, pulling, tags, versions
 
     built = None
     with connection.existing():
@@ -40,7 +40,7 @@ def pull(
             built = lineage.model_at(commit, model)
             found = versions.holding(_name(), built.content, f"{model} as {commit} has it")
         else:
-            found = versions.bearing(_name(), alias or versions.CHAMPION)
+            found = versions.bearing(_name(), alias or tags.CHAMPION)
         pulling.pull(found, folder, built)
     print(f"{found} is in {folder}; read {folder / 'README.md'}", flush=True)
     if onnx:
@@ -65,17 +65,13 @@ def lineage(
 
 def _print_models(revision: str) -> None:
     from mnist_pipeline.commits import git, lineage
+    from mnist_pipeline.registry import lookup, store
 
     built, known = lineage.models_at(revision), {}
-    cache = background.start(lambda: built[0].revision.cache)  # DVC takes its time to say where, and so does MLflow
-    from mnist_pipeline.registry import connection, store, versions
-
     if store.exists():
-        with connection.existing():
-            known = {version.content: version for version in reversed(versions.all_of(_name()))}
+        known = {version.content: version for version in reversed(lookup.all_of(_name()))}
     print(git.ask("show", "--no-patch", "--date=short", "--format=%H %ad %s", git.commit_of(revision)))
     rows = []
-    cache.result()
     for model in built:
         version, figures = known.get(model.content), model.figures
         rows.append(
@@ -130,10 +126,10 @@ def rollback(reason: Reason) -> None:
 @app.command()
 def history() -> None:
     """Who was champion when, and why."""
-    from mnist_pipeline.registry import connection, versions
+    from mnist_pipeline.registry import connection, tags, versions
 
     with connection.existing():
-        reigns = versions.reigns(versions.all_of(_name()))
+        reigns = tags.reigns(versions.all_of(_name()))
     rows = [
         {
             "since (UTC)": f"{reign.since:%Y-%m-%d %H:%M:%S}",

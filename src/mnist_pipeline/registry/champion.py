@@ -13,7 +13,7 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.tables import CONTROL
 from mnist_pipeline.registry import store, versions
 from mnist_pipeline.registry.connection import existing, insist
-from mnist_pipeline.registry.versions import CHAMPION, MOVE, Version, reigns
+from mnist_pipeline.registry.tags import CHAMPION, MOVE, Version, reigns
 
 PUBLISH, PROMOTE, ROLLBACK = "publish", "promote", "rollback"
 ROUNDS = 10  # publishers that meet agree after two or three

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.core.tables import ABSENT
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from mnist_pipeline.training import checkpoints
 from mnist_pipeline.training.manifest import Manifest
 

@@ -17,7 +17,7 @@ from mnist_pipeline.core.files import read_json, sha256_of
 from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.core.tables import flat
 from mnist_pipeline.registry import integrity
-from mnist_pipeline.registry.versions import CANDIDATE, CLASSES
+from mnist_pipeline.registry.tags import CANDIDATE, CLASSES
 from mnist_pipeline.training import checkpoints, history
 from mnist_pipeline.training.manifest import Manifest
 

@@ -17,7 +17,7 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.registry import champion, integrity, relocation, store, upload, versions
 from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
-from mnist_pipeline.registry.versions import MOVE, Version
+from mnist_pipeline.registry.tags import MOVE, Version
 from mnist_pipeline.results import leaderboard
 
 

@@ -16,7 +16,7 @@ from mnist_pipeline.registry import integrity, model_card
 from mnist_pipeline.registry.connection import download, existing
 from mnist_pipeline.registry.integrity import PLAIN
 from mnist_pipeline.registry.publication import MD5
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from mnist_pipeline.training import checkpoints
 
 

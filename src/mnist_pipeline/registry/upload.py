@@ -23,7 +23,7 @@ from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.registry import integrity
 from mnist_pipeline.registry.connection import GONE, download, files, tolerated
 from mnist_pipeline.registry.publication import Publication
-from mnist_pipeline.registry.versions import Version
+from mnist_pipeline.registry.tags import Version
 from mnist_pipeline.training import checkpoints, predictor
 
 REQUIREMENTS = [f"{name}=={metadata.version(name).split('+')[0]}" for name in ("mlflow", "torch", "numpy")]
