@@ -25,6 +25,7 @@ def study(published: Path, tmp_path: Path) -> Repository:
     study.write_params(synthetic.params(data, models=MODELS))
     pipeline = YAML(typ="safe").load(study.path / "dvc.yaml")
     names = {f"{recipe}_{seed}": {"recipe": recipe} for recipe in MODELS for seed in (1, 2)}
+    names["quick_0"] = {"recipe": "quick"}  # on the split of params.yaml; part of no row
     pipeline["vars"] = [{"trainings": {key: one | {"network": "mlp_28"} for key, one in names.items()}}]
     YAML().dump(pipeline, study.path / "dvc.yaml")
     write_json(study.path / "measured.json", {"core_seconds": {"convnet": 4.0, "quick": 1.0}})
@@ -42,9 +43,21 @@ def test_seeds_draw_splits_and_the_table_is_their_mean(study: Repository) -> Non
     found = [read_json(study.path / f"metrics/models/quick_{seed}.json")["test_accuracy"] for seed in (1, 2)]
     assert table.loc["quick", "test_accuracy"] == pytest.approx(sum(found) / 2)
     assert table.loc["quick", "ratio"] == 0.25
+    assert list(table["seeds"]) == [2, 2]
     first, second = (np.load(study.path / f"results/test/quick_{seed}/probabilities.npy") for seed in (1, 2))
     labels = pd.read_csv(study.path / "results/test/quick_1/predictions.csv")["label"]
     assert table.loc["quick", "together"] == pytest.approx(((first + second).argmax(axis=1) == labels).mean())
+
+
+def test_a_network_of_the_study_becomes_champion_of_the_projects_own(study: Repository) -> None:
+    """It has another name than a recipe of params.yaml, and the same validation images as the project's own."""
+    study.run("mnist", "repro", "evaluate@quick_[01]")
+    study.run("mnist", "publish", "quick_0", "quick_1", MLFLOW_TRACKING_URI=f"sqlite:///{study.path}/../../own.db")
+    root = Repository(study.path.parents[1])
+    said = root.run("mnist", "history", MLFLOW_TRACKING_URI="sqlite:///own.db")
+    assert "quick_0" in said
+    assert "quick_1" not in said
+    assert not (study.path / ".mlflow/receipt.json").exists()
 
 
 def test_seconds_are_of_whole_trainings(study: Repository) -> None:
