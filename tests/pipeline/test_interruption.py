@@ -15,7 +15,7 @@ ABOUT_TO_START = """
 import os, signal, sys, time
 
 def interrupt(event, arguments):
-    if event == "subprocess.Popen" and "stages/download.py" in str(arguments):
+    if event == "{event}" and "{argument}" in str(arguments):
         os.kill(os.getpid(), signal.{number})
         time.sleep(1)
 
@@ -50,9 +50,23 @@ def test_what_is_ignored_stays_ignored() -> None:
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_a_command_that_is_about_to_start_is_ended_too(project: Repository, number: str) -> None:
+@pytest.mark.parametrize(
+    ("arithmetic", "event", "argument"),
+    [
+        ("native", "subprocess.Popen", "stages/download.py"),
+        ("portable", "subprocess.Popen", "forks.py"),  # which is to load libraries first
+        ("portable", "socket.sendmsg", ""),  # which asks it to fork
+    ],
+)
+def test_a_command_that_is_about_to_start_is_ended_too(
+    project: Repository, arithmetic: str, event: str, argument: str, number: str
+) -> None:
+    content = project.params()
+    content["runtime"]["arithmetic"] = arithmetic
+    project.write_params(content)
     (project.path / "stages" / "download.py").write_text("import time; time.sleep(1000)\n", encoding="utf-8")
-    command = [sys.executable, "-c", ABOUT_TO_START.replace("{number}", number), "repro"]
+    program = ABOUT_TO_START.replace("{number}", number).replace("{event}", event).replace("{argument}", argument)
+    command = [sys.executable, "-c", program, "repro"]
     with subprocess.Popen(command, cwd=project.path, env=environment(), start_new_session=True) as running:
         try:
             assert running.wait(timeout=60) == 130  # as shells know Ctrl-C

@@ -10,9 +10,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from mnist_pipeline.core.errors import refusal
+
+if TYPE_CHECKING:
+    from mnist_pipeline.pipeline.warm import Forked, Warm
 
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NOTE = "note: "  # begins what a stage wants to be read, though all may be well
@@ -43,12 +46,30 @@ class Ran(NamedTuple):
     node: str = ""
 
 
-class Commands:
-    """The commands that run now; each writes to `<name>.log` in the folder of logs."""
+class Fresh:
+    """A command that runs as a process of its own."""
 
-    def __init__(self, logs: Path) -> None:
-        self.logs = logs
-        self.running: set[subprocess.Popen[bytes]] = set()
+    def __init__(self, work: Work, output: BinaryIO) -> None:
+        self.process = subprocess.Popen(
+            work.command, stdout=output, stderr=subprocess.STDOUT, cwd=work.folder, env=work.environment
+        )
+
+    def terminate(self) -> None:
+        self.process.terminate()
+
+    def wait(self) -> tuple[int, float]:
+        """Exit code and core-seconds, once it has ended."""
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode, usage.ru_utime + usage.ru_stime
+
+
+class Commands:
+    """The commands that run now, as forks of `warm` where they can be; each writes to `<name>.log` in `logs`."""
+
+    def __init__(self, logs: Path, warm: "Warm | None" = None) -> None:
+        self.logs, self.warm = logs, warm
+        self.running: set[Fresh | Forked] = set()
         self.begun: dict[str, Path] = {}  # the log of each command that began on this machine, by name
         self.noted: dict[str, int] = {}  # how many of its notes were handed over
         self.ended, self.lock = False, threading.Lock()
@@ -57,21 +78,20 @@ class Commands:
         """Run a command to its end. For any thread. Raises KeyboardInterrupt after `end`."""
         began, log = time.perf_counter(), self.logs / f"{work.name}.log"
         self.logs.mkdir(exist_ok=True)
+        request = self.warm.prepare(work) if self.warm else None
         with log.open("wb") as output, self.lock:
             if self.ended:
                 raise KeyboardInterrupt
-            process = subprocess.Popen(
-                work.command, stdout=output, stderr=subprocess.STDOUT, cwd=work.folder, env=work.environment
-            )
+            forked = self.warm.fork(request, output) if self.warm and request else None
+            process = forked or Fresh(work, output)
             self.running.add(process)
             self.begun[work.name] = log
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        code, core_seconds = process.wait()
         self.running.remove(process)
         text, full = log.read_text(encoding="utf-8", errors="replace").rstrip(), os.strerror(errno.ENOSPC)
         if full not in text and shutil.disk_usage(log).free < ROOM:  # then its last words may have found no room
             text += f"\n{refusal(OSError(errno.ENOSPC, full, str(log)))}"
-        return Ran(process.returncode, text, time.perf_counter() - began, usage.ru_utime + usage.ru_stime)
+        return Ran(code, text, time.perf_counter() - began, core_seconds)
 
     def notes(self, name: str, output: str | None = None) -> list[str]:
         """Each note that a command has printed, once: of its whole output, or so far, if it runs on this machine."""
@@ -85,6 +105,8 @@ class Commands:
         """End the commands that run; no other one starts any more."""
         with self.lock:
             self.ended = True
+        if self.warm:
+            self.warm.end()
         for process in [*self.running]:
             process.terminate()
 

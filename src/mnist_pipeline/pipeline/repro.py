@@ -27,6 +27,7 @@ from mnist_pipeline.pipeline.booking import Booking
 from mnist_pipeline.pipeline.commands import Commands, Ran, Work, interruptible
 from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
+from mnist_pipeline.pipeline.warm import Warm
 
 SECONDS = 1.0  # between two looks for what a stage wants to be read
 
@@ -47,8 +48,14 @@ def repro(
     """
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        with interruptible(), locks.locked(paths.LOGS / "lock"), parsed_yaml.kept(), Repo() as repo:
-            pipeline = Pipeline(repo, usable, targets, commands)
+        with (
+            interruptible(),
+            locks.locked(paths.LOGS / "lock"),
+            parsed_yaml.kept(),
+            Repo() as repo,
+            Warm(paths.LOGS / "forks.log") as warm,
+        ):
+            pipeline = Pipeline(repo, usable, targets, commands or Commands(paths.LOGS, warm))
             try:
                 pipeline.run(jobs, expected_seconds)
             finally:
