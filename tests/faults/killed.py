@@ -74,10 +74,16 @@ def _wait(process: "subprocess.Popen[bytes]", when: Moment) -> None:
 
 def _stages_of(runner: int) -> set[int]:
     try:
-        children = psutil.Process(runner).children()
-        return {child.pid for child in children if any("stages/" in part for part in child.cmdline())}
+        children = psutil.Process(runner).children(recursive=True)
+        return {child.pid for child in children if _is_stage(child, runner)}
     except psutil.Error:  # one of them ended meanwhile
         return set()
+
+
+def _is_stage(process: psutil.Process, runner: int) -> bool:
+    """Its own process, or a fork of the runner's child that forks."""
+    command = " ".join(process.cmdline())
+    return "stages/" in command or ("pipeline/forks.py" in command and process.ppid() != runner)
 
 
 def _running_in(folder: Path) -> list[str]:
