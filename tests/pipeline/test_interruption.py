@@ -69,7 +69,7 @@ def test_a_command_that_is_about_to_start_is_ended_too(
     command = [sys.executable, "-c", program, "repro"]
     with subprocess.Popen(command, cwd=project.path, env=environment(), start_new_session=True) as running:
         try:
-            assert running.wait(timeout=60) == 130  # as shells know Ctrl-C
+            assert running.wait(timeout=120) == 130  # as shells know Ctrl-C
         finally:
             if running.poll() is None:
                 os.killpg(running.pid, signal.SIGKILL)
