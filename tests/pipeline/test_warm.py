@@ -139,16 +139,6 @@ def test_another_python3_and_another_arithmetic_start_afresh(place: Place, tmp_p
     assert place.run(LOADED).output.startswith("False")
 
 
-def test_another_environment_starts_afresh_and_says_so_once(place: Place) -> None:
-    place.run(LOADED)
-    place.commands.warm.said.clear()  # type: ignore[union-attr]
-    first, second = (place.commands.run(place.work(LOADED, LANG="en_GB")).output for _ in range(2))
-    assert first.startswith(NOTE)
-    assert "the environment has changed" in first
-    assert second == first.splitlines()[1]
-    assert second.startswith("False")
-
-
 def test_when_the_process_to_fork_is_killed_its_fork_fails_and_the_next_starts_afresh(tmp_path: Path) -> None:
     with Warm(tmp_path / "forks.log") as warm, ThreadPoolExecutor(1) as pool:
         place = Place(tmp_path, warm)

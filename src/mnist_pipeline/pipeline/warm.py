@@ -23,7 +23,6 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pipeline.commands import NOTE, Work
 
 SCRIPT = Path(__file__).with_name("forks.py")
-PER_STAGE = ("DVC_", "MNIST_")  # variables that no library reads when it is imported
 KILLED = b"error: the process that this stage was forked from was killed\n"
 
 
@@ -34,10 +33,6 @@ class Request(NamedTuple):
     command: list[str]
     folder: Path
     environment: dict[str, str]
-
-    def decisive(self) -> dict[str, str]:
-        """The variables that libraries may have read when they were imported."""
-        return {name: value for name, value in self.environment.items() if not name.startswith(PER_STAGE)}
 
 
 class Forked:
@@ -67,9 +62,8 @@ class Warm:
     def __init__(self, log: Path) -> None:
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
-        self.decisive: dict[str, str] = {}
         self.lost = ""  # why there is nothing to fork
-        self.said: set[str] = set()
+        self.said = False
         self.lock, self.ended = threading.Lock(), False
 
     def __enter__(self) -> Self:
@@ -85,7 +79,6 @@ class Warm:
         request = _request(work)
         with self.lock:
             if request and self.process is None and not self.lost:
-                self.decisive = request.decisive()
                 try:
                     self._start(request)
                 except OSError as error:
@@ -106,18 +99,15 @@ class Warm:
             self.lost = said[-1] if said else f"it ended with exit code {self.process.wait()}"
 
     def fork(self, request: Request, output: BinaryIO) -> Forked | None:
-        """Start a command, its output in that file; None, and there a line on why (each once), to start afresh."""
-        why = self.lost
-        if not why and request.decisive() != self.decisive:
-            why = "the environment has changed"
-        if not why:
-            if forked := self._ask(request, output):
-                return forked
-            why = self.lost = "it was killed"
-        if why not in self.said:
-            self.said.add(why)
-            output.write(f"{NOTE}no fork of a process with all libraries loaded, but a slower start: {why}\n".encode())
+        """Start a command, its output in that file; None, and there once a line on why, to start afresh."""
+        if not self.lost and (forked := self._ask(request, output)):
+            return forked
+        self.lost = self.lost or "it was killed"
+        if not self.said:
+            said = f"{NOTE}no fork of a process with all libraries loaded, but a slower start: {self.lost}\n"
+            output.write(said.encode())
             output.flush()
+        self.said = True
         return None
 
     def _ask(self, request: Request, output: BinaryIO) -> Forked | None:
