@@ -14,8 +14,8 @@ CORE_SECONDS = 55.0
 KINDS = ("download", "verify", "train", "evaluate", "report", "publish")
 TEXT = """A clone without dvc.lock, metrics and results, in which every recipe is cut to a fiftieth of an epoch, is
 built by `mnist repro` with a new MLflow store, one stage at a time. Core-seconds as the kernel counts them for each
-process; the runner is `mnist repro` with DVC in it, and the process with the libraries, of which stages are forks: they
-are not charged for its imports. The trainings' own are the seconds that each measured of itself,
+process; the runner is `mnist repro` with DVC in it, and the process with the libraries, whose
+imports the stages, its forks, are not charged for. The trainings' own are the seconds that each measured of itself,
 validation included, on one thread: on a machine that does something else meanwhile, they are too many."""
 
 

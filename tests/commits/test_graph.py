@@ -36,8 +36,12 @@ def test_stages_are_those_that_dvc_finds(folder: Path, text: str) -> None:
     assert sorted(graph.stages(revision.at(None))) == sorted(expected)
 
 
-def test_of_a_matrix_they_are_those_of_the_lock(folder: Path) -> None:
-    (folder / "dvc.yaml").write_text("stages: {train: {matrix: {m: [a], s: [1, 2]}, cmd: 'echo ${item.m}'}}")
+@pytest.mark.parametrize("text", ["{matrix: {m: [a], s: [1, 2]}, cmd: echo}", "{foreach: '${a.b}', do: {}}"])
+def test_of_what_else_multiplies_them_they_are_those_of_the_lock(folder: Path, text: str) -> None:
+    (folder / "dvc.yaml").write_text(f"vars:\nstages: {{train: {text}}}")
+    (folder / "dvc.lock").write_text("stages: {verify: {cmd: echo}}")
+    with pytest.raises(PipelineError, match=r"dvc\.lock: expected stages train@…"):
+        graph.stages(revision.at(None))
     (folder / "dvc.lock").write_text("stages: {train@a-1: {cmd: echo a}, trained@b: {cmd: echo b}}")
     assert graph.stages(revision.at(None)) == ["train@a-1"]
 

@@ -111,6 +111,14 @@ def test_forks_run_side_by_side_and_each_counts_its_own_processor_time(place: Pl
     assert ran["busy1"].core_seconds > 0.9 > ran["busy0"].core_seconds
 
 
+def test_forks_that_end_at_once_are_all_told_of(place: Place) -> None:
+    works = [place.work(f"print({number})", f"pair{number}") for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(10):
+            assert [one.output for one in pool.map(place.commands.run, works)] == ["0", "1"]
+    assert place.run(LOADED).output == "True COMPATIBLE"
+
+
 def test_the_end_comes_for_forks(place: Place) -> None:
     with ThreadPoolExecutor(1) as pool:
         ran = pool.submit(place.run, ENDLESS)
@@ -149,7 +157,7 @@ def test_when_the_process_to_fork_is_killed_its_fork_fails_and_the_next_starts_a
         pid, _, said = ran.result().output.partition("\n")
         os.kill(int(pid), signal.SIGKILL)  # stages end by themselves, as bootstrap.py has it
         assert ran.result().code == -signal.SIGKILL
-        assert said == "error: the process that this stage was forked from was killed"
+        assert said == "error: the process that this stage was forked from has ended; .logs/forks.log may say why"
         assert [line[:5] for line in place.run(LOADED).output.splitlines()] == [NOTE[:5], "False"]
 
 

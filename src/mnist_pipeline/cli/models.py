@@ -100,7 +100,8 @@ def _print_commits(number: int) -> None:
         results = pulling.results_of(version)
     print(f"{version}, run {version.run_id}; commits that hold it:")
     commits = lineage.commits_with(version.model, results)
-    print("\n".join(commits) or "none here: it was published from a tree with changes, or from another repository")
+    elsewhere = "it was published from a tree with changes, a study's folder (ask there), or another repository"
+    print("\n".join(commits) or f"none in this folder's dvc.lock: {elsewhere}")
 
 
 @app.command()

@@ -90,7 +90,7 @@ def data(
 
 @app.command()
 def publish(models: Annotated[list[str] | None, typer.Argument(help=PUBLISHED, show_default=False)] = None) -> None:
-    """Put every model into MLflow, as the stage of that name does; what is there already stays as it is."""
+    """Put models into MLflow, by default all, as the stage of that name does; what is there already stays as it is."""
     settings = _check_params()
     from mnist_pipeline.registry import publishing, store
 

@@ -76,9 +76,10 @@ class Commands:
 
     def run(self, work: Work) -> Ran:
         """Run a command to its end. For any thread. Raises KeyboardInterrupt after `end`."""
-        began, log = time.perf_counter(), self.logs / f"{work.name}.log"
+        log = self.logs / f"{work.name}.log"
         self.logs.mkdir(exist_ok=True)
         request = self.warm.prepare(work) if self.warm else None
+        began = time.perf_counter()
         with log.open("wb") as output, self.lock:
             if self.ended:
                 raise KeyboardInterrupt

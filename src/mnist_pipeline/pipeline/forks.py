@@ -8,6 +8,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -20,22 +21,21 @@ LIBRARIES = """
     matplotlib.figure matplotlib.backends.backend_agg matplotlib.ticker PIL.PngImagePlugin
 """  # not pandas, which starts threads, nor MLflow: one stage alone imports them
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # to end: meant for the stages
-HELD = {*REQUESTS, signal.SIGCHLD}
 
 
 class Forks:
-    """The stages that run now, each with the socket that gets its process id, and how it ended."""
+    """The stages that run now, each with its process id and the socket that gets it, and then how it ended."""
 
     def __init__(self, runner: socket.socket) -> None:
         self.runner = runner
-        self.running: dict[int, socket.socket] = {}
+        self.running: dict[int, tuple[int, socket.socket]] = {}  # by the descriptor that tells when it has ended
         self.handlers = {number: signal.getsignal(number) for number in REQUESTS}  # as a stage would find them
-        self.handlers[signal.SIGCHLD] = signal.SIG_DFL
 
     def load(self) -> None:
         """Import what stages import; SystemExit if that starts threads, which a fork would lack."""
         if self.handlers[signal.SIGINT] is signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends the imports, without a word
+        os.close(os.pidfd_open(os.getpid()))  # a kernel that has none says so here, before there is a stage
         gc.disable()
         for name in LIBRARIES.split():
             importlib.import_module(name)
@@ -48,30 +48,40 @@ class Forks:
         """Fork for each command; returns only in a fork: its two streams, the request and the log."""
         for number in REQUESTS:
             signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, lambda *_: self.report())
         self.runner.sendall(b"ready")
-        while streams := socket.recv_fds(self.runner, 1, 2)[1]:
-            signal.pthread_sigmask(signal.SIG_BLOCK, HELD)  # until parent and fork are ready for them
-            pid = os.fork()
-            if pid == 0:
-                return streams
+        while streams := self.next():
+            signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)  # until the fork is ready for them
+            try:
+                if (pid := os.fork()) == 0:
+                    return streams
+            except OSError as error:  # that one starts afresh
+                print(f"no fork: {error}", flush=True)
+                pid = 0
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
             os.close(streams[1])
-            self.running[pid] = socket.socket(fileno=streams[0])
-            self.running[pid].sendall(b"%d\n" % pid)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+            connection = socket.socket(fileno=streams[0])
+            if pid:
+                connection.sendall(b"%d\n" % pid)
+                self.running[os.pidfd_open(pid)] = pid, connection
         os._exit(0)
 
-    def report(self) -> None:
-        """Tell the runner of each stage that has ended."""
-        for pid in [*self.running]:
-            ended, status, usage = os.wait4(pid, os.WNOHANG)
-            if ended:
-                with self.running.pop(pid) as connection:
+    def next(self) -> list[int]:
+        """The streams of the next request; meanwhile the runner is told of each stage that has ended."""
+        while True:
+            for ready in select.select([self.runner.fileno(), *self.running], [], [])[0]:
+                if ready == self.runner.fileno():
+                    return socket.recv_fds(self.runner, 1, 2)[1]
+                pid, connection = self.running.pop(ready)
+                _, status, usage = os.wait4(pid, 0)
+                with connection:
                     connection.sendall(b"%d %f" % (status, usage.ru_utime + usage.ru_stime))
+                os.close(ready)
 
     def become(self, request: int, log: int) -> None:
         """Be the stage, as if Python had just been started for it."""
-        for connection in (self.runner, *self.running.values()):
+        self.runner.close()
+        for descriptor, (_, connection) in self.running.items():
+            os.close(descriptor)
             connection.close()
         with socket.socket(fileno=request) as connection, connection.makefile("rb") as file:
             command, folder, environment = json.load(file)
@@ -87,7 +97,7 @@ class Forks:
             Path("/proc/self/comm").write_text(" ".join([Path(command[0]).stem, *command[1:]])[:15], encoding="utf-8")
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         path = Path(command[0]).absolute()
         sys.argv = command
         sys.path.insert(0, str(path.resolve().parent))

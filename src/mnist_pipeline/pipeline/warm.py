@@ -23,7 +23,7 @@ from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pipeline.commands import NOTE, Work
 
 SCRIPT = Path(__file__).with_name("forks.py")
-KILLED = b"error: the process that this stage was forked from was killed\n"
+KILLED = b"error: the process that this stage was forked from has ended; .logs/forks.log may say why\n"
 
 
 class Request(NamedTuple):
@@ -47,8 +47,10 @@ class Forked:
 
     def wait(self) -> tuple[int, float]:
         """Exit code and core-seconds, once it has ended."""
-        with self.ended:
-            status, _, core_seconds = self.ended.read().partition(b" ")
+        said = b""
+        with self.ended, suppress(ConnectionError):
+            said = self.ended.read()
+        status, _, core_seconds = said.partition(b" ")
         if not core_seconds:  # it ends, too: bootstrap.py
             with self.log.open("ab") as log:
                 log.write(KILLED)
@@ -102,7 +104,7 @@ class Warm:
         """Start a command, its output in that file; None, and there once a line on why, to start afresh."""
         if not self.lost and (forked := self._ask(request, output)):
             return forked
-        self.lost = self.lost or "it was killed"
+        self.lost = self.lost or f"it has ended; {self.log} may say why"
         if not self.said:
             said = f"{NOTE}no fork of a process with all libraries loaded, but a slower start: {self.lost}\n"
             output.write(said.encode())

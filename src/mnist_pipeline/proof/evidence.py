@@ -99,7 +99,8 @@ def compare(revision: Revision, folder: Path, only: Sequence[str] = ()) -> Repro
     """Hold the results in a folder, after a run there, against those of a commit: of all stages, or of these."""
     made, promised = lockfile.load(folder / lockfile.LOCK), stages(revision, only)
     ran, absent = ([stage for stage in promised if (stage in made.stages) is there] for there in (True, False))
-    models = [stage.removeprefix("train@") for stage in promised if stage.startswith("train@")]
+    named = [stage.partition("@") for stage in promised]
+    models = list(dict.fromkeys(model for stage, _, model in named if stage in ("train", "evaluate")))
     files: list[File] = []
     for stage in [*ran, *absent]:
         expected, found = (lock.outputs(stage) if stage in lock.stages else {} for lock in (revision.lock, made))
