@@ -88,7 +88,7 @@ def figure(table: pd.DataFrame) -> Figure:
     error, half = 100 - 100 * table["test_accuracy"], 100 * table["test_accuracy_half"]
     axes.errorbar(table["core_seconds"], error, yerr=half, fmt="o", capsize=3)
     for name, x, y in zip(table["recipe"], table["core_seconds"], error, strict=True):
-        axes.annotate(name, (x, y), textcoords="offset points", xytext=(-7, 4), ha="right")
+        axes.annotate(name, (x, y), textcoords="offset points", xytext=(7, 4))
     axes.set(xscale="log", yscale="log", xlabel="core-seconds of training", ylabel="test error, %")
     axes.set_title("Mean test error over the seeds, with its 95 % interval")
     axes.margins(x=0.2)
