@@ -206,6 +206,7 @@ def verify_repro(
         ran = "every stage" if only is None else "each of these stages"
         print(f"{ran} was executed in a clean clone, which is deleted; nothing was restored")
     print("\n".join(reached.lines()), flush=True)
+    verdict = reached.check()
     if only is None:
-        print(f"for the README's table of machines:\n{reached.row()}", flush=True)
-    print(reached.check())
+        print(f"for the README's table of machines:\n{reached.row()}")
+    print(verdict)

@@ -59,7 +59,7 @@ def repro(
     took += f", {commands.travelled / 1e6:.1f} MB went to the cluster and back" if commands and ran else ""
     see = "mnist leaderboard, make ui, and " if paths.LEADERBOARD.exists() else ""
     print(f"{took}; see: {see}what each stage printed in {paths.LOGS}/")
-    if said := provenance.uncommitted(settings.runtime):
+    if not targets and (said := provenance.uncommitted(settings.runtime)):
         print(said)
     if record:
         provenance.record(ran)
