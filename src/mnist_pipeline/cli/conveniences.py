@@ -186,7 +186,7 @@ def doctor() -> None:
 def verify_repro(
     revision: Annotated[str, typer.Argument(help="A commit, tag, branch or DVC experiment.")] = "HEAD",
     here: Annotated[bool, typer.Option("--here", help="Rebuild nothing: hold the results in this folder.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Hold only stages of this name, or like '*@cnn_*'.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Check only stages of this name, or like '*@cnn_*'.")] = None,
 ) -> None:
     """Rebuild a commit in a clean clone, every stage executed, and hold each file against its dvc.lock."""
     from mnist_pipeline.commits import git
