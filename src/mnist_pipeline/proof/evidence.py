@@ -18,6 +18,7 @@ from mnist_pipeline.pipeline import selection
 from mnist_pipeline.proof import differences
 
 ACCURACIES = ("test_accuracy", "validation_accuracy")
+EVERY_BIT = "every bit has to agree here"
 TOLERANCE = 0.005  # of them, as the README promises it
 ONLY_HASHES = (
     "only the hashes can be compared, not the original: it is in neither Git nor this repository's cache; "
@@ -55,7 +56,7 @@ class Reproduction:
         yield from map(str, sorted(self.files, key=lambda file: bool(file.difference)))
         equal = sum(not file.difference for file in self.files)
         yield f"{equal} of {len(self.files)} files have the md5 that dvc.lock gives them"
-        yield f"every bit has to agree here: {not self.excuse}{f', since {self.excuse}' if self.excuse else ''}"
+        yield f"bits may differ here, since {self.excuse}" if self.excuse else EVERY_BIT
         if equal < len(self.files):
             yield from self.accuracies
 
@@ -78,7 +79,7 @@ class Reproduction:
     def check(self) -> str:
         """What holds, in a sentence. Raises PipelineError with all that breaks the promise."""
         if complaints := self.complaints():
-            why = "on any machine" if self.excuse else "every bit has to agree here"
+            why = "on any machine" if self.excuse else EVERY_BIT
             raise PipelineError("\n  ".join([f"not reproduced ({why}):", *complaints]))
         if not any(file.difference for file in self.files):
             return "reproduced: every bit is the committed one"
