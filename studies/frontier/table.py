@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from mnist_pipeline.core import params, paths, tables
-from mnist_pipeline.core.errors import PipelineError
+from mnist_pipeline.core import params, paths, tables, yaml_reader
 from mnist_pipeline.core.files import read_json, write_csv
 from mnist_pipeline.results import leaderboard, plots
 
-MEASURED, TABLE, FIGURE = Path("measured.json"), Path("results/table"), Path("results/frontier.png")
+PIPELINE, MEASURED = Path("dvc.yaml"), Path("measured.json")
+TABLE, FIGURE = Path("results/table"), Path("results/frontier.png")
 YARDSTICK = "convnet"  # its recipe as of commit 771e11d, before there was a frontier
 
 
@@ -24,12 +24,9 @@ def table(recipes: list[str]) -> pd.DataFrame:
     """A row a recipe that was trained: means over its seeds, half the 95 % interval of the test mean (Student's t),
     accuracy of the mean of its networks' probabilities, core-seconds, and their ratio to the yardstick's. Seed 0, whose
     network is there to be published, counts in no row."""
-    names = sorted(path.stem for path in paths.MODEL_METRICS.glob("*.json"))
-    runs = leaderboard.read_metrics(names).drop([name for name in names if name.endswith("_0")])
-    runs["recipe"] = [str(name).rpartition("_")[0] for name in runs.index]
-    if len(counts := {list(runs["recipe"]).count(recipe) for recipe in runs["recipe"]}) > 1:
-        advice = "delete what dvc.yaml no longer trains"
-        raise PipelineError(f"metrics/models: expected as many seeds of each recipe, found {sorted(counts)}; {advice}")
+    trainings: dict[str, dict[str, str]] = yaml_reader.read(PIPELINE)["vars"][0]["trainings"]
+    runs = leaderboard.read_metrics(list(trainings)).drop([name for name in trainings if name.endswith("_0")])
+    runs["recipe"] = [trainings[str(name)]["recipe"] for name in runs.index]
     seconds = read_json(MEASURED)["core_seconds"]
     rows = [_row(recipe, runs[runs["recipe"] == recipe]) for recipe in recipes if recipe in set(runs["recipe"])]
     return pd.DataFrame([row | _cost(str(row["recipe"]), seconds) for row in rows])

@@ -22,7 +22,7 @@ def test_published_networks_have_the_parameters_counted_by_hand(name: str, param
     assert sum(one.numel() for one in networks.build(name).parameters() if one.requires_grad) == parameters
 
 
-@pytest.mark.parametrize("name", [*PARAMETERS, "convnet", "cnn_pooled"])
+@pytest.mark.parametrize("name", [*PARAMETERS, "convnet", "cnn_pooled", "cnn_residual"])
 def test_every_network_gives_ten_logits_an_image(name: str) -> None:
     network = networks.build(name).eval()
     assert network(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
@@ -43,6 +43,7 @@ def test_an_unknown_network_is_named(name: str) -> None:
         ("mlp_28", "hidden", -1),
         ("convnet", "width", 0),
         ("cnn_pooled", "margin", 12),
+        ("cnn_residual", "margin", 12),
         ("mlp_28", "name", "mlp_28"),
         ("mlp_28", "outputs", 10),
         ("cnn_separable", "dropout", 2.0),
