@@ -1,7 +1,7 @@
 """Our own: maps of four sizes, at each a residual 3×3 convolution, maximum pooling between them, and a mean at the end.
 
-To add what a layer was given to what it makes of it is from He et al., arXiv 1512.03385. The order of the layers is that of
-https://github.com/ttdoucet/mnist, which has three to five times the channels.
+To add what a layer was given to what it makes of it is from He et al., arXiv 1512.03385. The order of the layers is
+that of https://github.com/ttdoucet/mnist, which has three to five times the channels.
 """
 
 from itertools import pairwise
