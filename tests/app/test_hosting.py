@@ -91,7 +91,8 @@ def _page(host: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("slow", ["picture", "body"])
 def test_ctrl_c_ends_the_page_at_once(slow: str, tmp_path: Path) -> None:
-    """Whatever is being decoded, waiting or on its way; without a word, and nothing runs on."""
+    """Whatever is being decoded, waiting or on its way, which would take seven seconds and more; without a word, and
+    nothing runs on."""
     content = bombs.jpeg()
     with _page("127.0.0.1", tmp_path) as process, ThreadPoolExecutor(8) as clients:
         assert process.stdout is not None
@@ -104,14 +105,14 @@ def test_ctrl_c_ends_the_page_at_once(slow: str, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         assert process.communicate(timeout=30) == ("", "")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert process.returncode == 0
     assert readers
     assert psutil.wait_procs(readers, timeout=2)[1] == []
 
 
 class _Slowly:
-    """A body of twenty bytes that takes four seconds, sent with its length."""
+    """A body of twenty bytes that takes twenty seconds, sent with its length."""
 
     def __len__(self) -> int:
         return 20
@@ -119,7 +120,7 @@ class _Slowly:
     def __iter__(self) -> Iterator[bytes]:
         for _ in range(len(self)):
             yield b"x"
-            time.sleep(0.2)
+            time.sleep(1)
 
 
 def test_bodies_in_chunks_of_a_byte_keep_nobody_waiting(tmp_path: Path) -> None:
