@@ -34,12 +34,11 @@ if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:
         if part not in PARTS:
             sys.exit(f"error: no part {part!r}; there are {', '.join(PARTS)}")
-        title = PARTS[part]
-        print(f"{title} …", flush=True)
+        print(f"{PARTS[part]} …", flush=True)
         began = time.perf_counter()
         try:
             text: str = import_module(f"benchmarks.{part}").run()
         except PipelineError as error:
             sys.exit(f"error: {error}")
         print(text, flush=True)
-        report.write(list(PARTS.values()), title, text, time.perf_counter() - began)
+        report.write(PARTS, part, text, time.perf_counter() - began)

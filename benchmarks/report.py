@@ -1,4 +1,4 @@
-"""benchmarks/results.md: a section a part, each with the machine and the commit that it was measured at."""
+"""benchmarks/results.md: a section a part, with its command, and the machine and commit that it was measured at."""
 
 import os
 from pathlib import Path
@@ -21,21 +21,22 @@ def verdict(name: str, value: float, *, at_least: float | None = None, at_most: 
     return f"- {'met' if met else '**NOT met**'}: {name} {value:.4g} (target: {target})"
 
 
-def write(titles: list[str], title: str, text: str, seconds: float) -> None:
-    """Put one section into the file, in the order of `titles`; the others stay, and so do notes below its last line."""
-    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
-    sections = dict(part.split("\n", 1) for part in parts)
-    notes = sections.get(title, "").partition("\nMeasured in ")[2].partition("\n\n")[2]
-    sections[title] = f"{text}\n\n{_origin(seconds)}\n\n{notes}"
-    body = "".join(f"\n## {name}\n\n{sections[name].strip()}\n" for name in titles if name in sections)
+def write(titles: dict[str, str], part: str, text: str, seconds: float) -> None:
+    """Put a part's section into the file, in the order of `titles`; the others stay, and notes below its last line."""
+    found = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
+    sections = dict(section.split("\n", 1) for section in found)
+    notes = sections.get(titles[part], "").partition("\nMeasured by ")[2].partition("\n\n")[2]
+    sections[titles[part]] = f"{text}\n\n{_origin(part, seconds)}\n\n{notes}"
+    body = "".join(f"\n## {name}\n\n{sections[name].strip()}\n" for name in titles.values() if name in sections)
     RESULTS.write_text(f"{INTRODUCTION}{body}", encoding="utf-8")
 
 
-def _origin(seconds: float) -> str:
+def _origin(part: str, seconds: float) -> str:
     here = ", ".join(f"{name} {value}" for name, value in machine.describe().items())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     changed = git.ask("status", "--porcelain", "--", "src", "stages", "benchmarks/*.py", "params.yaml")
     commit = git.ask("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
     return (
-        f"Measured in {seconds / 60:.1f} min at commit {commit}, on {os.cpu_count()} cores, {memory:.0f} GiB: {here}."
+        f"Measured by `make bench-{part}` in {seconds / 60:.1f} min at commit {commit}, on {os.cpu_count()} cores, "
+        f"{memory:.0f} GiB: {here}."
     )

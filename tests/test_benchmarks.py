@@ -9,7 +9,7 @@ from benchmarks import report
 from mnist_pipeline.exact import products
 from tests.repository import ROOT, Repository
 
-TITLES = ["First", "Second"]
+TITLES = {"one": "First", "two": "Second"}
 
 
 def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,8 +17,8 @@ def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "benchmarks").mkdir()
     Repository(tmp_path).run("git", "commit", "--quiet", "--allow-empty", "--message", "Nothing yet")
-    for title, text in (("Second", "two"), ("First", "old"), ("First", "new")):
-        report.write(TITLES, title, text, seconds=90)
+    for part, text in (("two", "2"), ("one", "old"), ("one", "new")):
+        report.write(TITLES, part, text, seconds=90)
     written = report.RESULTS.read_text(encoding="utf-8")
     assert [line for line in written.splitlines() if line.startswith("#")] == [
         "# Speed, as ratios",
@@ -27,7 +27,7 @@ def test_a_part_replaces_its_own_section_and_no_other(tmp_path: Path, monkeypatc
     ]
     assert "new" in written
     assert "old" not in written
-    assert written.count("Measured in 1.5 min at commit ") == 2
+    assert re.findall("Measured by `(.*)` in 1.5 min at commit ", written) == ["make bench-one", "make bench-two"]
 
 
 @pytest.mark.parametrize(
