@@ -13,7 +13,7 @@ from tests.repository import PARTS, ROOT, Repository, create, outcomes
 
 FOLDER = Path("studies/frontier")
 CODE = [str(FOLDER / name) for name in ("seeded.py", "table.py", "measure.py", ".gitignore", "dvc.yaml")]
-MODELS = {"convnet": synthetic.recipe(epochs=0.5), "quick": synthetic.recipe(epochs=1)}
+MODELS = {"convnet": synthetic.recipe(epochs=0.5), "pooled_24": synthetic.recipe(epochs=1)}
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def study(published: Path, tmp_path: Path) -> Repository:
     study.write_params(synthetic.params(data, models=MODELS))
     pipeline = YAML(typ="safe").load(study.path / "dvc.yaml")
     names = {f"{recipe}_{seed}": {"recipe": recipe} for recipe in MODELS for seed in (1, 2)}
-    names["quick_0"] = {"recipe": "quick"}  # on the split of params.yaml; part of no row
+    names["pooled_24_0"] = {"recipe": "pooled_24"}  # on the split of params.yaml; part of no row
     pipeline["vars"] = [{"trainings": {key: one | {"network": "mlp_28"} for key, one in names.items()}}]
     YAML().dump(pipeline, study.path / "dvc.yaml")
-    write_json(study.path / "measured.json", {"core_seconds": {"convnet": 4.0, "quick": 1.0}})
+    write_json(study.path / "measured.json", {"core_seconds": {"convnet": 4.0, "pooled_24": 1.0}})
     repository.commit("A study")
     return study
 
@@ -36,27 +36,32 @@ def study(published: Path, tmp_path: Path) -> Repository:
 def test_seeds_draw_splits_and_the_table_is_their_mean(study: Repository) -> None:
     study.run("mnist", "repro")
     assert set(outcomes(study.run("mnist", "repro")).values()) == {"unchanged"}
-    manifests = [read_json(study.path / f"models/quick_{seed}/model.json") for seed in (1, 2)]
+    manifests = [read_json(study.path / f"models/pooled_24_{seed}/model.json") for seed in (1, 2)]
     assert [(one["seed"], one["split"]["seed"]) for one in manifests] == [(1, 1), (2, 2)]
     assert manifests[0]["training_images_sha256"] != manifests[1]["training_images_sha256"]
     table = pd.read_csv(study.path / "results/table.csv").set_index("recipe")
-    found = [read_json(study.path / f"metrics/models/quick_{seed}.json")["test_accuracy"] for seed in (1, 2)]
-    assert table.loc["quick", "test_accuracy"] == pytest.approx(sum(found) / 2)
-    assert table.loc["quick", "ratio"] == 0.25
+    found = [read_json(study.path / f"metrics/models/pooled_24_{seed}.json")["test_accuracy"] for seed in (1, 2)]
+    assert table.loc["pooled_24", "test_accuracy"] == pytest.approx(sum(found) / 2)
+    assert table.loc["pooled_24", "ratio"] == 0.25
     assert list(table["seeds"]) == [2, 2]
-    first, second = (np.load(study.path / f"results/test/quick_{seed}/probabilities.npy") for seed in (1, 2))
-    labels = pd.read_csv(study.path / "results/test/quick_1/predictions.csv")["label"]
-    assert table.loc["quick", "together"] == pytest.approx(((first + second).argmax(axis=1) == labels).mean())
+    first, second = (np.load(study.path / f"results/test/pooled_24_{seed}/probabilities.npy") for seed in (1, 2))
+    labels = pd.read_csv(study.path / "results/test/pooled_24_1/predictions.csv")["label"]
+    together = ((first + second).argmax(axis=1) == labels).mean()
+    assert table.loc["pooled_24", "together"] == pytest.approx(together)
+    said = (study.path / "results/table.md").read_text(encoding="utf-8").splitlines()[-1]
+    assert said == f"All 2 networks of `pooled_24` and `residual_24` together: {together:.2%}."
 
 
 def test_a_network_of_the_study_becomes_champion_of_the_projects_own(study: Repository) -> None:
     """It has another name than a recipe of params.yaml, and the same validation images as the project's own."""
-    study.run("mnist", "repro", "evaluate@quick_[01]")
-    study.run("mnist", "publish", "quick_0", "quick_1", MLFLOW_TRACKING_URI=f"sqlite:///{study.path}/../../own.db")
+    study.run("mnist", "repro", "evaluate@pooled_24_[01]")
+    study.run(
+        "mnist", "publish", "pooled_24_0", "pooled_24_1", MLFLOW_TRACKING_URI=f"sqlite:///{study.path}/../../own.db"
+    )
     root = Repository(study.path.parents[1])
     said = root.run("mnist", "history", MLFLOW_TRACKING_URI="sqlite:///own.db")
-    assert "quick_0" in said
-    assert "quick_1" not in said
+    assert "pooled_24_0" in said
+    assert "pooled_24_1" not in said
     assert not (study.path / ".mlflow/receipt.json").exists()
 
 
