@@ -38,20 +38,22 @@ def table(recipes: list[str], runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(recipe: str, runs: pd.DataFrame) -> dict[str, object]:
-    count, test = len(runs), runs["test_accuracy"]
-    # rounded, since scipy is none of the versions that are inputs
-    half = (
-        round(float(stats.t.ppf(0.975, count - 1)), 6) * float(test.std() / count**0.5) if count > 1 else float("nan")
-    )
     return {
         "recipe": recipe,
-        "seeds": count,
+        "seeds": len(runs),
         "validation_accuracy": runs["validation_accuracy"].mean(),
-        "test_accuracy": test.mean(),
-        "test_accuracy_half": half,
+        "test_accuracy": runs["test_accuracy"].mean(),
+        "test_accuracy_half": _half(runs["test_accuracy"]),
         "together": _together(runs),
         "parameters": int(runs["parameters"].iloc[0]),
     }
+
+
+def _half(accuracies: "pd.Series[float]") -> float:
+    """Of the 95 % interval of their mean; NaN for a single one."""
+    count = len(accuracies)
+    factor = round(float(stats.t.ppf(0.975, count - 1)), 6)  # since scipy is none of the versions that are inputs
+    return factor * float(accuracies.std() / count**0.5)
 
 
 def _together(runs: pd.DataFrame) -> float:
@@ -85,10 +87,12 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def ensemble(runs: pd.DataFrame) -> str:
-    """The largest mean of probabilities, in a sentence."""
+    """A sentence on the mean of all probabilities of the recipes in `ENSEMBLE`; empty unless each was trained."""
     members = runs[runs["recipe"].isin(ENSEMBLE)]
+    if set(members["recipe"]) != set(ENSEMBLE):
+        return ""
     recipes = " and ".join(f"`{recipe}`" for recipe in ENSEMBLE)
-    return f"All {len(members)} networks of {recipes} together: {_together(members):.2%}.\n"
+    return f"\nAll {len(members)} networks of {recipes} together: {_together(members):.2%}.\n"
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -113,7 +117,7 @@ def main() -> None:
     runs = trained()
     found = table(list(params.load().models), runs)
     write_csv(TABLE.with_suffix(".csv"), found)
-    TABLE.with_suffix(".md").write_text(f"{markdown(found)}\n{ensemble(runs)}", encoding="utf-8")
+    TABLE.with_suffix(".md").write_text(markdown(found) + ensemble(runs), encoding="utf-8")
     plots.save(figure(found), FIGURE)
 
 

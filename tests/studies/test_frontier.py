@@ -13,12 +13,14 @@ from tests.repository import PARTS, ROOT, Repository, create, outcomes
 
 FOLDER = Path("studies/frontier")
 CODE = [str(FOLDER / name) for name in ("seeded.py", "table.py", "measure.py", ".gitignore", "dvc.yaml")]
-MODELS = {"convnet": synthetic.recipe(epochs=0.5), "pooled_24": synthetic.recipe(epochs=1)}
+MODELS = {
+    name: synthetic.recipe(epochs=epochs) for name, epochs in (("convnet", 0.5), ("pooled_24", 1), ("residual_24", 0.5))
+}
 
 
 @pytest.fixture
 def study(published: Path, tmp_path: Path) -> Repository:
-    """The folder of a study with two recipes under two seeds, in a repository in which nothing was run yet."""
+    """The folder of a study with three recipes under two seeds, in a repository in which nothing was run yet."""
     data = synthetic.data_params(published, [str(published)])
     repository = create(tmp_path / "project", synthetic.params(data), parts=(*PARTS, *CODE))
     study = Repository(repository.path / FOLDER)
@@ -28,7 +30,7 @@ def study(published: Path, tmp_path: Path) -> Repository:
     names["pooled_24_0"] = {"recipe": "pooled_24"}  # on the split of params.yaml; part of no row
     pipeline["vars"] = [{"trainings": {key: one | {"network": "mlp_28"} for key, one in names.items()}}]
     YAML().dump(pipeline, study.path / "dvc.yaml")
-    write_json(study.path / "measured.json", {"core_seconds": {"convnet": 4.0, "pooled_24": 1.0}})
+    write_json(study.path / "measured.json", {"core_seconds": {"convnet": 4.0, "pooled_24": 1.0, "residual_24": 2.0}})
     repository.commit("A study")
     return study
 
@@ -43,13 +45,17 @@ def test_seeds_draw_splits_and_the_table_is_their_mean(study: Repository) -> Non
     found = [read_json(study.path / f"metrics/models/pooled_24_{seed}.json")["test_accuracy"] for seed in (1, 2)]
     assert table.loc["pooled_24", "test_accuracy"] == pytest.approx(sum(found) / 2)
     assert table.loc["pooled_24", "ratio"] == 0.25
-    assert list(table["seeds"]) == [2, 2]
-    first, second = (np.load(study.path / f"results/test/pooled_24_{seed}/probabilities.npy") for seed in (1, 2))
+    assert list(table["seeds"]) == [2, 2, 2]
     labels = pd.read_csv(study.path / "results/test/pooled_24_1/predictions.csv")["label"]
-    together = ((first + second).argmax(axis=1) == labels).mean()
-    assert table.loc["pooled_24", "together"] == pytest.approx(together)
+
+    def together(*names: str) -> float:
+        files = [study.path / f"results/test/{name}/probabilities.npy" for name in names]
+        return float((sum(map(np.load, files)).argmax(axis=1) == labels).mean())
+
+    pair, others = ("pooled_24_1", "pooled_24_2"), ("residual_24_1", "residual_24_2")
+    assert table.loc["pooled_24", "together"] == pytest.approx(together(*pair))
     said = (study.path / "results/table.md").read_text(encoding="utf-8").splitlines()[-1]
-    assert said == f"All 2 networks of `pooled_24` and `residual_24` together: {together:.2%}."
+    assert said == f"All 4 networks of `pooled_24` and `residual_24` together: {together(*pair, *others):.2%}."
 
 
 def test_a_network_of_the_study_becomes_champion_of_the_projects_own(study: Repository) -> None:

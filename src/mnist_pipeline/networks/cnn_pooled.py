@@ -23,10 +23,10 @@ def network(
     padded: bool = True,
     dropout: float = 0.0,
 ) -> nn.Module:
-    """`stem`, `middle` and `last` are channels; `margin` so many pixels at each side are not looked at (0 to 8).
+    """`stem`, `middle`, `last`: channels. `margin`: pixels cropped from each side of an image (0 to 8).
 
-    `padded`: the last layers keep the size of their maps; without it each takes a pixel off every side. `dropout`: the
-    share (0 to 1) of the features that are 0 in a training step.
+    `padded`: whether the last layers keep the size of their maps; without it each takes a pixel off every side.
+    `dropout`: share (0 to 1) of the features that a training step sets to 0.
     """
     size = (28 - 2 * margin - 4) // 2 // 2 - (0 if padded else 2 * last_layers)
     blocks = [_block(1, stem, 5, padding=0, pooled=True), _block(stem, middle, 3, padding=1, pooled=True)]

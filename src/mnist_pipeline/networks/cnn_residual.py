@@ -1,7 +1,7 @@
 """Our own: maps of four sizes, at each a residual 3×3 convolution, maximum pooling between them, and a mean at the end.
 
-To add what a layer was given to what it makes of it is from He et al., arXiv 1512.03385. The order of the layers is
-that of https://github.com/ttdoucet/mnist, which has three to five times the channels.
+Residual layers, whose output is added to their input, are from He et al., arXiv 1512.03385. The model was the network
+of https://github.com/ttdoucet/mnist, which has three to five times the channels and other places for batchnorm.
 """
 
 from itertools import pairwise
@@ -23,10 +23,8 @@ class Residual(nn.Module):
 
 
 def network(outputs: int = 10, width: int = 8, margin: int = 0, dropout: float = 0.0) -> nn.Module:
-    """`width` are the channels at full size, doubled each time the maps are halved.
-
-    `margin` so many pixels at each side are not looked at (0 to 10). `dropout`: the share (0 to 1) of the features that
-    are 0 in a training step.
+    """`width`: channels at full size, doubled each time the maps are halved. `margin`: pixels cropped from each side of
+    an image (0 to 10). `dropout`: share (0 to 1) of the features that a training step sets to 0.
     """
     layers: list[nn.Module] = [nn.ZeroPad2d(-margin)] if margin else []
     for level, (inputs, given) in enumerate(pairwise([1, width, 2 * width, 4 * width, 8 * width])):

@@ -18,8 +18,8 @@ from mnist_pipeline.pipeline import selection
 from mnist_pipeline.proof import differences
 
 ACCURACIES = ("test_accuracy", "validation_accuracy")
-EVERY_BIT = "every bit has to agree here"
 TOLERANCE = 0.005  # of them, as the README promises it
+EVERY_BIT = "every bit has to agree here"
 ONLY_HASHES = (
     "only the hashes can be compared, not the original: it is in neither Git nor this repository's cache; "
     "`dvc pull` brings it from a remote, `mnist repro` at that commit makes it"

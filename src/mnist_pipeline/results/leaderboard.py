@@ -24,14 +24,14 @@ def read_metrics(models: list[str]) -> pd.DataFrame:
 
 
 def check_leftovers(models: list[str]) -> None:
-    """Refuse files of models that params.yaml no longer names: they would enter the hashes of later stages."""
+    """Refuse files of models that are no longer named: they would enter the hashes of later stages."""
     folders = (paths.MODELS, paths.TRAIN, paths.TEST, paths.MODEL_METRICS)
     found = [path for folder in folders for path in folder.glob("[!.]*")]
     leftovers = sorted(str(path) for path in found if path.stem not in models)
     if leftovers:
         raise PipelineError(
-            f"{', '.join(leftovers)}: no such model under models in params.yaml; add it there, "
-            f"or delete what is left of it: rm -r {' '.join(leftovers)}"
+            f"{', '.join(leftovers)}: no such model under models in params.yaml, or in a study's dvc.yaml; "
+            f"add it there, or delete what is left of it: rm -r {' '.join(leftovers)}"
         )
 
 
