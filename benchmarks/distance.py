@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import report
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core import params, tables
-from mnist_pipeline.core.params import Recipe
+from mnist_pipeline.core.recipes import Recipe
 from mnist_pipeline.data import dataset
 from mnist_pipeline.data.dataset import Images
 from mnist_pipeline.training import loop

@@ -11,7 +11,7 @@ from benchmarks import report, write_ups
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core import params, tables
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Recipe
+from mnist_pipeline.core.recipes import Recipe
 from mnist_pipeline.data import dataset
 from mnist_pipeline.data.dataset import Dataset
 from mnist_pipeline.training import evaluation, loop

@@ -11,7 +11,7 @@ from torch.nn import functional
 from benchmarks import report
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core import params, tables
-from mnist_pipeline.core.params import Scaling
+from mnist_pipeline.core.recipes import Scaling
 from mnist_pipeline.data import dataset
 from mnist_pipeline.data.dataset import Images
 from mnist_pipeline.training import evaluation, loop

@@ -10,7 +10,8 @@ import pandas as pd
 from benchmarks import report, write_ups
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core import params, tables
-from mnist_pipeline.core.params import Recipe, Runtime
+from mnist_pipeline.core.params import Runtime
+from mnist_pipeline.core.recipes import Recipe
 from mnist_pipeline.data import dataset
 from mnist_pipeline.training import evaluation, loop
 

@@ -15,7 +15,7 @@ from torchvision.datasets import MNIST
 
 from mnist_pipeline import networks
 from mnist_pipeline.core import paths
-from mnist_pipeline.core.params import AdamW, Recipe
+from mnist_pipeline.core.recipes import AdamW, Recipe
 
 NAMES = {
     "train-images-idx3-ubyte": paths.TRAINING_IMAGES,

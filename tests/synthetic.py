@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mnist_pipeline.core.params import Recipe, Runtime, Split
+from mnist_pipeline.core.params import Runtime, Split
+from mnist_pipeline.core.recipes import Recipe
 from mnist_pipeline.data.dataset import Dataset
 from mnist_pipeline.data.idx import Bytes
 from mnist_pipeline.training import checkpoints, loop

@@ -9,7 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from mnist_pipeline.arithmetic.packages import DECIDING
-from mnist_pipeline.core.params import DataFiles, Params, Strict
+from mnist_pipeline.core.params import DataFiles, Params
+from mnist_pipeline.core.strict import Strict
 from tests import golden
 from tests.repository import ROOT, Repository
 

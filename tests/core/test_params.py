@@ -10,7 +10,8 @@ import pytest
 from mnist_pipeline import networks
 from mnist_pipeline.core import params
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import SGD, Params
+from mnist_pipeline.core.params import Params
+from mnist_pipeline.core.recipes import SGD
 from tests import synthetic
 
 ROOT = Path(__file__).parents[2]

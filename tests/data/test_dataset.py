@@ -8,7 +8,8 @@ import torch
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Scaling, Split
+from mnist_pipeline.core.params import Split
+from mnist_pipeline.core.recipes import Scaling
 from mnist_pipeline.data import dataset, idx
 from tests import synthetic
 

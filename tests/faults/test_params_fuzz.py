@@ -18,7 +18,8 @@ from mnist_pipeline import networks
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core import params
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Params, Recipe
+from mnist_pipeline.core.params import Params
+from mnist_pipeline.core.recipes import Recipe
 from mnist_pipeline.data import dataset
 from mnist_pipeline.training import optimizers
 from tests.faults.conftest import Write

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnist_pipeline.core.params import Affine
+from mnist_pipeline.core.recipes import Affine
 from mnist_pipeline.training.augmentation import random_affine
 
 ROTATION, SHEAR, SCALE, RIGHT, DOWN = range(5)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_pipeline import networks
-from mnist_pipeline.core.params import Scaling
+from mnist_pipeline.core.recipes import Scaling
 from mnist_pipeline.training import evaluation
 from mnist_pipeline.training.evaluation import Predictions
 from tests import synthetic

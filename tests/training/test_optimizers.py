@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mnist_pipeline import networks
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Constant, OneCycle
+from mnist_pipeline.core.recipes import Constant, OneCycle
 from mnist_pipeline.training import muon, optimizers
 from tests import synthetic
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json
-from mnist_pipeline.core.params import DIGITS, Scaling, Split
+from mnist_pipeline.core.params import DIGITS, Split
+from mnist_pipeline.core.recipes import Scaling
 from mnist_pipeline.data import idx
 
 Images: TypeAlias = "tuple[Dataset, Tensor]"  # a data set, and the index vector of those images that are meant

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mnist_pipeline.core.params import Affine
+from mnist_pipeline.core.recipes import Affine
 
 
 def random_affine(images: Tensor, spec: Affine) -> Tensor:

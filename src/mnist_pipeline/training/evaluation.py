@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mnist_pipeline.core.params import Scaling
+from mnist_pipeline.core.recipes import Scaling
 from mnist_pipeline.data.dataset import Dataset, scale
 from mnist_pipeline.exact import elementary, layers
 

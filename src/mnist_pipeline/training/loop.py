@@ -14,7 +14,8 @@ from tqdm import tqdm
 from mnist_pipeline import networks
 from mnist_pipeline.arithmetic import runtime
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import Arithmetic, Recipe
+from mnist_pipeline.core.params import Arithmetic
+from mnist_pipeline.core.recipes import Recipe
 from mnist_pipeline.data import dataset
 from mnist_pipeline.data.dataset import Images
 from mnist_pipeline.exact import draws, elementary, layers

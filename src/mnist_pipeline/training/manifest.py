@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import sha256_of
-from mnist_pipeline.core.params import DIGITS, Arithmetic, Classes, Name, Params, Recipe, Runtime, Sha256, Split, Strict
+from mnist_pipeline.core.params import DIGITS, Arithmetic, Classes, Params, Runtime, Sha256, Split
+from mnist_pipeline.core.recipes import Recipe
+from mnist_pipeline.core.strict import Name, Strict
 from mnist_pipeline.data import dataset
 
 

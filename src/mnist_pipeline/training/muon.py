@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mnist_pipeline.core import params
+from mnist_pipeline.core import recipes
 from mnist_pipeline.core.errors import PipelineError
 
 A, B, C = 3.4445, -4.7750, 2.0315  # Jordan's: small singular values rise fast, and end near 1 instead of at it
@@ -39,7 +39,7 @@ class Muon(torch.optim.AdamW):
         super().step()
 
 
-def build(network: nn.Module, spec: params.Muon) -> Muon:
+def build(network: nn.Module, spec: recipes.Muon) -> Muon:
     """Muon over the convolutions with several input channels, AdamW over the rest; PipelineError if either is nothing.
 
     A kernel of one channel is left to AdamW: it has no more rows than patches of the picture have directions.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mnist_pipeline.core.errors import PipelineError
-from mnist_pipeline.core.params import SGD, AdamW, Constant, Muon, OneCycle, Optimizer
+from mnist_pipeline.core.recipes import SGD, AdamW, Constant, Muon, OneCycle, Optimizer
 from mnist_pipeline.exact import adamw, layers
 from mnist_pipeline.training import muon
 

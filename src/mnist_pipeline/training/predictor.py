@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from mnist_pipeline.core.params import Scaling
+from mnist_pipeline.core.recipes import Scaling
 from mnist_pipeline.data.dataset import scale
 from mnist_pipeline.training import checkpoints
 
