@@ -9,8 +9,8 @@ from mnist_pipeline.commits import git
 RESULTS = Path("benchmarks/results.md")
 INTRODUCTION = """# Speed, as ratios
 
-Written by `make bench`, alone on the machine. Both sides of a ratio of trainings or test passes run in turns, in one
-process, on one thread.
+Written by `make bench`, which is meant to run alone on the machine; where something ran beside it, the section says so.
+Both sides of a ratio of trainings or test passes run in turns, in one process, on one thread.
 """
 
 
