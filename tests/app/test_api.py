@@ -302,6 +302,7 @@ def test_a_registry_that_hangs_delays_its_own_versions_alone(
     number = cores() + api.LARGE_AT_ONCE
     large = SEVEN + b"0" * api.SMALL
     with serve(shelf) as address, ThreadPoolExecutor(number) as clients:
+        assert ask(address, SEVEN).ok  # the process that reads pictures takes a second to start
         hanging = [clients.submit(ask, address, large, OTHER) for _ in range(number)]
         assert asked.wait(60)
         began = time.monotonic()

@@ -27,12 +27,14 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from mnist_pipeline.app import hosting
+from mnist_pipeline.core import errors
 from tests.shelf import Registry
 
 host, folder = sys.argv[1], Path(sys.argv[2])
 library = Registry(folder / "registry").library(folder / "kept")
 with hosting.listen(host, 0) as listener:
     hosting.run(library, listener, hosting.names(host, "box"))
+errors.end()
 """
 
 
@@ -74,7 +76,8 @@ def test_only_the_champion_has_to_be_there(broken: int, tmp_path: Path, capsys: 
 
 @contextmanager
 def _page(host: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The page as a program of its own, over small models, which are trained here: there it takes longer."""
+    """The page as a program of its own, which ends as `mnist` does, without taking torch apart, which can take seconds;
+    over small models, which are trained here: there it takes longer."""
     Registry(folder / "registry")
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, host, str(folder)],

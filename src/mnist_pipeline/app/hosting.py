@@ -65,7 +65,7 @@ def run(library: Library, listener: socket.socket, hosts: list[str]) -> None:
         names = ", ".join([*api.HOSTS, *hosts])
         print(f"every machine that reaches this one may use it, without a password, as {names}", flush=True)
         print("under other names it answers nobody: --allowed-hosts adds them", flush=True)
-    gc.freeze()  # or Ctrl-C would take a second more, to look through all that was imported
+    gc.freeze()  # what was imported is not looked through again while it serves
     with contextlib.suppress(KeyboardInterrupt):
         page.run(sockets=[listener])
 
