@@ -12,6 +12,7 @@ from dvc.dvcfile import Lockfile
 from dvc.lock import make_lock
 from dvc.output import Output
 from dvc.repo import Repo
+from dvc.repo.index import Index
 from dvc.repo.reproduce import plan_repro
 from dvc.rwlock import _acquire_write, _check_blockers, _edit_rwlock, _release_write
 from dvc.stage import PipelineStage
@@ -28,6 +29,9 @@ TAKEN: dict[Callable[..., Any], str] = {
     Repo: "root_dir=None, fs=None, rev=None, subrepos=False, uninitialized=False, config=None, url=None, "
     "repo_factory=None, scm=None, remote=None, remote_config=None, _wait_for_lock=False",
     Config: "dvc_dir=None, local_dvc_dir=None, validate=True, fs=None, config=None, remote=None, remote_config=None",
+    Index: "repo, stages=None, metrics=None, plots=None, params=None, artifacts=None, "
+    "datasets=None, datasets_lock=None",
+    Index.from_file: "repo, path",
     plan_repro: "graph, stages=None, pipeline=False, downstream=False",
     PipelineStage.changed: "self, allow_missing=False, upstream=None",
     PipelineStage.changed_stage: "self",

@@ -17,8 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 
 LIBRARIES = """
-    numpy torch torch.nn.functional torch.utils._python_dispatch safetensors.torch pydantic ruamel.yaml
-    matplotlib.figure matplotlib.backends.backend_agg matplotlib.ticker PIL.PngImagePlugin
+    numpy numpy.random torch torch.nn.functional torch.utils._python_dispatch safetensors.torch ruamel.yaml
+    pydantic.type_adapter pydantic.fields pydantic.types pydantic.plugin._loader matplotlib.figure matplotlib.style.core
+    matplotlib.backends.backend_agg matplotlib.ticker PIL.PngImagePlugin PIL.BmpImagePlugin PIL.GifImagePlugin
+    PIL.JpegImagePlugin PIL.PpmImagePlugin
 """  # not pandas, which starts threads, nor MLflow: one stage alone imports them
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # to end: meant for the stages
 

@@ -17,6 +17,7 @@ from typing import Any
 from dvc.dirs import site_cache_dir
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.repo.index import Index
 from dvc.repo.reproduce import plan_repro
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 
@@ -29,6 +30,7 @@ from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
 from mnist_pipeline.pipeline.warm import Warm
 
+DVC_YAML = "dvc.yaml"
 SECONDS = 1.0  # between two looks for what a stage wants to be read
 
 
@@ -84,7 +86,7 @@ class Pipeline:
         repo.stage_cache = RunCache(repo, self.say)
         self.running: list[str] = []  # the stages whose outputs are locked
         graph = dvc_locks.patiently(self, self._graph)
-        own = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == "dvc.yaml"}
+        own = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == DVC_YAML}
         wanted = [own[name] for name in selection.chosen([*own], targets)]
         self.stages = {
             name: own[name] for name in (stage.addressing for stage in plan_repro(graph, wanted)) if name in own
@@ -129,7 +131,7 @@ class Pipeline:
         """DVC's graph, once nothing is left of a killed DVC that would block."""
         dvc_locks.remove(self.repo)
         with self.repo.lock:
-            return self.repo.index.graph
+            return Index.from_file(self.repo, DVC_YAML).graph  # not of every pipeline in this repository
 
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""
