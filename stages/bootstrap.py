@@ -43,7 +43,8 @@ from mnist_pipeline.arithmetic import packages, portable
 from mnist_pipeline.core import errors, params
 
 with errors.program():
-    runtime = params.load().runtime
+    settings = params.load()
+    runtime = settings.runtime
     packages.check(("numpy", "torch") if runtime.arithmetic == "exact" else ())
     portable.pin(runtime)
 

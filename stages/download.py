@@ -2,8 +2,8 @@
 
 import bootstrap
 
-from mnist_pipeline.core import params, paths
+from mnist_pipeline.core import paths
 from mnist_pipeline.data import sources
 
 with bootstrap.stage():
-    sources.download(params.load().data, paths.RAW)
+    sources.download(bootstrap.settings.data, paths.RAW)

@@ -2,8 +2,7 @@
 
 import bootstrap
 
-from mnist_pipeline.core import params
 from mnist_pipeline.results.evaluate import evaluate
 
 with bootstrap.stage() as (model,):
-    evaluate(params.load(), model)
+    evaluate(bootstrap.settings, model)

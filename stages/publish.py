@@ -2,8 +2,7 @@
 
 import bootstrap
 
-from mnist_pipeline.core import params
 from mnist_pipeline.registry import publishing
 
 with bootstrap.stage():
-    publishing.publish(list(params.load().models))
+    publishing.publish(list(bootstrap.settings.models))

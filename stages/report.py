@@ -2,12 +2,12 @@
 
 import bootstrap
 
-from mnist_pipeline.core import params, paths
+from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_csv, write_json
 from mnist_pipeline.results import leaderboard, plots
 
 with bootstrap.stage():
-    models = list(params.load().models)
+    models = list(bootstrap.settings.models)
     table = leaderboard.read_metrics(models)
     best = leaderboard.best(table)
     write_json(paths.SUMMARY_METRICS, leaderboard.summary(table, best["model"]))

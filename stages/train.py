@@ -2,10 +2,9 @@
 
 import bootstrap
 
-from mnist_pipeline.core import params
 from mnist_pipeline.training.train import train
 
 with bootstrap.stage() as (model,):
-    trained = train(params.load(), model)
+    trained = train(bootstrap.settings, model)
     trained.write()
     trained.state.done()

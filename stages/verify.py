@@ -2,13 +2,13 @@
 
 import bootstrap
 
-from mnist_pipeline.core import params, paths
+from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from mnist_pipeline.data import dataset, verification
 from mnist_pipeline.results import plots
 
 with bootstrap.stage():
-    settings = params.load()
+    settings = bootstrap.settings
     files = verification.verify(settings.data, paths.RAW)
     summary = verification.summary(settings.data, settings.split, files)
     write_json(paths.DATA_METRICS, summary)

@@ -22,6 +22,7 @@ HELPERS = {
     f"{PACKAGE}/arithmetic/kernels.py",
     f"{PACKAGE}/core/files.py",
 }  # they import what the stage has anyway
+SETTINGS = ("settings", "bootstrap.settings", "params.load()")
 CASES = [(folder, stage) for folder, stages in PIPELINES.items() for stage in stages]
 
 
@@ -129,7 +130,7 @@ def _reads(folder: str, stage: str) -> set[str]:
     found: set[str] = set()
     for path in _closure(folder, stage):
         for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("settings", "params.load()"):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in SETTINGS:
                 found.add("models" if node.attr == "recipe" else node.attr)
     return found
 

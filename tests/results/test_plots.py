@@ -112,50 +112,62 @@ def test_learning_curves_bear_missing_columns(columns: list[str], left: list[str
     plots.save(figure, tmp_path / "curves.png")
 
 
-def test_confusion_matrix_writes_every_count_and_shades_the_mistakes() -> None:
+def test_confusion_matrix_writes_every_count_but_0_and_shades_the_mistakes() -> None:
     counts = np.arange(100).reshape(10, 10)
     axes = plots.confusion_matrix(counts, "small").axes[0]
     texts = {text.get_position(): text.get_text() for text in axes.texts}
-    assert texts == {(column, row): str(10 * row + column) for row in range(10) for column in range(10)}
+    places = [(column, row) for row in range(10) for column in range(10)]
+    assert texts == {(column, row): str(10 * row + column) for column, row in places[1:]}
     assert np.array_equal(shown(axes.images[0]), counts * (1 - np.eye(10)))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
     assert axes.get_title() == "small: 4455 errors in 4,950 test images"
 
 
-def test_prediction_grid_marks_the_wrong_ones() -> None:
-    images, labels = synthetic.digits(25, seed=0)
+@pytest.mark.parametrize("count", [25, 7])
+def test_prediction_grid_has_each_image_below_its_prediction_and_marks_the_wrong_ones(count: int) -> None:
+    images, labels = synthetic.digits(count, seed=0)
     predicted = labels.copy()
     predicted[3] = (labels[3] + 1) % 10
-    grid = plots.prediction_grid(images, labels, predicted, "small").axes
-    assert len(grid) == 25
-    for number, axes in enumerate(grid):
-        assert np.array_equal(shown(axes.images[0]), images[number])
+    (axes,) = plots.prediction_grid(images, labels, predicted, "small").axes
+    tiles = shown(axes.images[0])
+    assert axes.get_title() == f"small: the first {count} test images"
+    assert len(axes.texts) == count
+    for number, text in enumerate(axes.texts):
         wrong = number == 3
-        assert axes.get_title() == (f"{predicted[3]} (is {labels[3]})" if wrong else str(labels[number]))
-        assert to_hex(axes.title.get_color()) == (plots.RED if wrong else "#000000")
+        assert text.get_text() == (f"{predicted[3]} (is {labels[3]})" if wrong else str(labels[number]))
+        assert to_hex(text.get_color()) == (plots.RED if wrong else "#000000")
+        middle, above = text.get_position()
+        top, left = round(above + 5), round(middle + 0.5 - 14)
+        assert np.array_equal(tiles[top : top + 28, left : left + 28], images[number])
 
 
 def test_mistakes_show_each_image_beside_its_probabilities() -> None:
     images, _ = synthetic.digits(2, seed=0)
-    probabilities = np.full((2, 10), 0.025)
-    probabilities[0, 7], probabilities[1, 1] = 0.775, 0.775
+    probabilities = np.full((2, 10), 0.0001)
+    probabilities[0, 7], probabilities[1, 1], probabilities[0, 2] = 0.775, 0.9991, 0.2242
     labels, indices = np.array([2, 9]), np.array([40, 41])
-    axes = plots.mistakes(images, labels, probabilities, indices, "small").axes
-    assert [axes[0].get_title(), axes[2].get_title()] == ["test image 40", "test image 41"]
-    assert [axes[1].get_title(), axes[3].get_title()] == ["is 2, taken for 7 (77.5%)", "is 9, taken for 1 (77.5%)"]
+    (axes,) = plots.mistakes(images, labels, probabilities, indices, "small").axes
+    shades, tiles = axes.images
+    assert np.array_equal(shown(shades), probabilities)
     for number in range(2):
-        assert np.array_equal(shown(axes[2 * number].images[0]), images[number])
-        assert heights(axes[2 * number + 1]) == probabilities[number].tolist()
-    colours = [to_hex(bar.get_facecolor()) for bar in axes[1].patches]
-    assert [digit for digit in range(10) if colours[digit] == plots.GREEN] == [2]
-    assert [digit for digit in range(10) if colours[digit] == plots.RED] == [7]
-    assert not any(rest.axison for rest in axes[4:])
+        assert np.array_equal(shown(tiles)[30 * number + 1 : 30 * number + 29, 1:29], images[number])
+    assert [label.get_text() for label in axes.get_xticklabels()] == [*"0123456789"]
+    said = ["test image 40\nis 2, taken for 7", "test image 41\nis 9, taken for 1"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == said
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts == {(7, 0): "77.5%", (2, 0): "22.4%", (1, 1): "99.9%"}
+    frames = [frame for frame in axes.patches if isinstance(frame, Rectangle)]
+    assert [(round(frame.get_x() + 0.46), round(frame.get_y() + 0.46)) for frame in frames] == [(2, 0), (9, 1)]
+    assert {to_hex(frame.get_edgecolor()) for frame in frames} == {plots.GREEN}
 
 
-def test_a_model_without_mistakes_has_an_empty_figure() -> None:
+def test_a_model_without_mistakes_has_an_empty_figure(tmp_path: Path) -> None:
     nothing = np.zeros(0, np.int64)
     figure = plots.mistakes(np.zeros((0, 28, 28), np.uint8), nothing, np.zeros((0, 10)), nothing, "small")
-    assert not any(axes.images or axes.patches for axes in figure.axes)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["none"]
+    assert not axes.images
+    plots.save(figure, tmp_path / "mistakes.png")
 
 
 def metrics(**models: tuple[int, int]) -> pd.DataFrame:

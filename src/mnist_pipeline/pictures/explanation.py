@@ -1,6 +1,6 @@
 """Explanation of a recognition, as a picture: the original, what the network sees, and probabilities as bars."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pictures.recognition import Recognition
 from mnist_pipeline.results import plots
+
+BARS = 10  # at most
 
 
 def explain(recognised: list[Recognition], folder: Path) -> Iterator[tuple[str, Path]]:
@@ -31,6 +33,11 @@ def explain(recognised: list[Recognition], folder: Path) -> Iterator[tuple[str, 
         yield one.name, target
 
 
+def likeliest(probabilities: Sequence[float]) -> list[int]:
+    """The classes with the largest probabilities, at most `BARS`, in the order of the classes."""
+    return sorted(sorted(range(len(probabilities)), key=lambda one: -probabilities[one])[:BARS])
+
+
 def _steps(one: Recognition) -> Figure:
     figure = Figure(figsize=(9, 3), layout="constrained")
     original, seen, bars = figure.subplots(1, 3, width_ratios=[1, 1, 1.2])
@@ -41,7 +48,7 @@ def _steps(one: Recognition) -> Figure:
     seen.set_title("what the network sees", fontsize=10)
     for axes in (original, seen):
         axes.axis("off")
-    shown = plots.likeliest(one.probabilities)
+    shown = likeliest(one.probabilities)
     colours = [plots.BLUE if label == one.label else plots.GREY for label in shown]
     shares = [one.probabilities[label] for label in shown]
     bars.bar_label(bars.barh(range(len(shown)), shares, color=colours), fmt="{:.1%}", padding=2, fontsize=8)

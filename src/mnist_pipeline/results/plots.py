@@ -12,7 +12,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, SymmetricalLogLocator
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter, SymmetricalLogLocator
 from matplotlib.transforms import Bbox
 
 from mnist_pipeline.core.params import DIGITS
@@ -27,7 +28,7 @@ Labels = npt.NDArray[np.integer]
 Probabilities = npt.NDArray[np.floating]
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6db5", "#e08a1e", "#3a8f4d", "#c0392b", "#8a8a8a"
 DPI = 110
-BARS = 10  # beside an image, at most
+INK: Any = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of a point: right, up
 
 
@@ -41,12 +42,22 @@ def save(figure: Figure, path: Path) -> None:
 
 def image_grid(images: Images, columns: int, title: str) -> Figure:
     """Images of shape (n, 28, 28) in rows of `columns`, dark ink on white."""
-    rows, size = -(-len(images) // columns), images.shape[-1] + 2  # a pixel of white on each side
-    tiles = np.pad(images, ((0, rows * columns - len(images)), (1, 1), (1, 1))).reshape(rows, columns, size, size)
-    tiled = tiles.transpose(0, 2, 1, 3).reshape(rows * size, columns * size)
+    rows = -(-len(images) // columns)
     figure = Figure(figsize=(0.55 * columns + 0.4, 0.55 * rows + 0.7), layout="constrained")
-    _draw(figure.add_subplot(), tiled, title)
+    axes = figure.add_subplot()
+    axes.imshow(_tiled(images, columns), **INK)
+    axes.axis("off")
+    axes.set_title(title, fontsize=10, y=1)
     return figure
+
+
+def _tiled(images: Images, columns: int, above: int = 1, beside: int = 1) -> Images:
+    """One image of all, in rows of `columns`, with so many white pixels above each and on each side, and one below."""
+    rows = -(-len(images) // columns)
+    tiles = np.pad(images, ((0, rows * columns - len(images)), (above, 1), (beside, beside)))
+    height, width = tiles.shape[1:]
+    in_rows = tiles.reshape(rows, columns, height, width).transpose(0, 2, 1, 3)
+    return in_rows.reshape(rows * height, columns * width)
 
 
 def _are_long(names: list[str]) -> bool:
@@ -75,8 +86,10 @@ def label_histogram(counts: dict[str, list[int]], names: list[str] = DIGITS) -> 
 
 def learning_curves(history: Sequence[Mapping[str, float]], model: str) -> Figure:
     """Loss and accuracy against images seen: training, validation, and in studies test."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
+    figure = Figure(figsize=(10, 4))  # places by hand: laying out ticks takes as long as drawing all
+    loss, accuracy = figure.subplots(
+        1, 2, gridspec_kw={"left": 0.08, "right": 0.99, "bottom": 0.12, "top": 0.92, "wspace": 0.24}
+    )
 
     def points(column: str) -> tuple[list[float], list[float]]:
         found = [row for row in history if column in row]
@@ -88,11 +101,15 @@ def learning_curves(history: Sequence[Mapping[str, float]], model: str) -> Figur
         for images, style, colour in (("validation", "s-", ORANGE), ("test", "^-", GREEN)):
             if any(f"{images}_{name}" in row for row in history):
                 axes.plot(*points(f"{images}_{name}"), style, color=colour, label=images)
-        axes.set(xlabel="images seen", ylabel=name, title=f"{model}: {name}")
+        axes.set(xlabel="images seen", ylabel=name)
+        axes.set_title(f"{model}: {name}", y=1)
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     loss.set_yscale("log")
+    loss.yaxis.set_major_locator(LogLocator(subs=[1, 2, 3, 5]))
+    loss.yaxis.set_major_formatter("{x:g}")
+    loss.yaxis.set_minor_locator(NullLocator())
     accuracy.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
@@ -107,67 +124,72 @@ def confusion_matrix(counts: npt.NDArray[np.int64], model: str, names: list[str]
     most = max(1, int(mistakes.max()))
     axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(counts):
-        if not count and len(names) > 20:
-            continue  # or nobody would find the others
+        if not count:
+            continue  # so that the others are found
         style = "bold" if row == column else "normal"
         colour = "white" if mistakes[row, column] > 0.6 * most else "black"
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=8, fontweight=style, color=colour)
+        _write(axes, (column, row), str(count), fontsize=8, fontweight=style, color=colour)
     axes.set_xticks(range(len(names)), names, rotation=90 * _are_long(names))
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title(f"{model}: {int(mistakes.sum())} errors in {int(counts.sum()):,} test images", fontsize=11)
+    axes.set_title(f"{model}: {int(mistakes.sum())} errors in {int(counts.sum()):,} test images", fontsize=11, y=1)
     return figure
 
 
 def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: str, names: list[str] = DIGITS) -> Figure:
-    """A 5×5 grid of images, each with its prediction; a wrong one in red with the true class."""
-    figure = Figure(figsize=(6, 6.6))
-    figure.suptitle(f"{model}: the first 25 test images", fontsize=11)
-    room = {"left": 0.02, "right": 0.98, "bottom": 0.01, "top": 0.91, "hspace": 0.3, "wspace": 0.05}
+    """Images of shape (n, 28, 28) in rows of five, each below its prediction; wrong ones in red with the true class."""
+    above, beside = 10, 3
+    tiled = _tiled(images, 5, above, beside)
+    figure = Figure(figsize=(6, 0.3 + 6 * tiled.shape[0] / tiled.shape[1]))
+    axes = figure.add_axes((0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+    axes.imshow(tiled, **INK)
+    axes.axis("off")
+    axes.set_title(f"{model}: the first {len(images)} test images", fontsize=11, y=1)
+    height, width = (size + space for size, space in zip(images.shape[1:], (above + 1, 2 * beside), strict=True))
     fontsize, gap = (7, "\n") if _are_long(names) else (10, " ")
-    grid = figure.subplots(5, 5, gridspec_kw=room)  # places by hand: laying out so many axes takes a second
-    for axes, image, label, guess in zip(grid.flat, images, labels, predicted, strict=False):
+    for number, (label, guess) in enumerate(zip(labels, predicted, strict=True)):
+        row, column = divmod(number, 5)
         wrong = f"{gap}(is {names[label]})" if label != guess else ""
-        _draw(axes, image, f"{names[guess]}{wrong}", fontsize, RED if wrong else "black")
+        place = (column + 0.5) * width - 0.5, row * height + above / 2
+        _write(axes, place, f"{names[guess]}{wrong}", fontsize=fontsize, color=RED if wrong else "black")
     return figure
-
-
-def likeliest(probabilities: npt.ArrayLike, also: int | None = None) -> list[int]:
-    """The classes to draw bars of, at most `BARS`, in their order: the likeliest ones, and this one."""
-    row = np.asarray(probabilities).tolist()
-    return sorted(sorted(range(len(row)), key=lambda one: (one != also, -row[one]))[:BARS])
 
 
 def mistakes(
     images: Images, labels: Labels, probabilities: Probabilities, indices: Labels, model: str, names: list[str] = DIGITS
 ) -> Figure:
-    """Up to ten images, each beside a bar chart of its largest probabilities: the true class green, the guess red."""
-    long = _are_long(names)
-    figure = Figure(figsize=(11, 13 if long else 9))
+    """A row an image, of shape (n, 28, 28), and a column a class with its probability; the true one framed in green."""
+    rows, columns = probabilities.shape
+    figure = Figure(figsize=(0.5 * columns + 2, 0.5 * rows + 1), layout="constrained")
+    axes = figure.add_subplot()
     figure.suptitle(f"{model}: the most confident of its mistakes", fontsize=11)
-    bottom, hspace = (0.1, 1.1) if long else (0.04, 0.5)
-    room = {"left": 0.02, "right": 0.98, "bottom": bottom, "top": 0.92, "hspace": hspace, "wspace": 0.12}
-    grid = figure.subplots(5, 4, gridspec_kw={"width_ratios": [1, 2, 1, 2], **room}).reshape(10, 2)  # by hand as above
-    for (picture, bars), image, label, row, index in zip(grid, images, labels, probabilities, indices, strict=False):
-        _draw(picture, image, f"test image {index}", fontsize=8)
-        shown = likeliest(row, label)
-        colours = [GREEN if one == label else RED if one == row.argmax() else GREY for one in shown]
-        bars.bar(range(len(shown)), row[shown], color=colours)
-        bars.set_xticks(range(len(shown)), [names[one] for one in shown], rotation=90 * long)
-        bars.set(ylim=(0, 1))
-        bars.set_title(f"is {names[label]}, taken for {names[row.argmax()]} ({row.max():.1%})", fontsize=8, y=1)
-        bars.tick_params(labelsize=7)
-    for axes in grid[len(labels) :].flat:
+    if not rows:
         axes.axis("off")
-    if not len(labels):
-        figure.text(0.5, 0.5, "none", ha="center", fontsize=14)
+        axes.text(0.5, 0.5, "none", ha="center", va="center", fontsize=14)
+        return figure
+    axes.imshow(probabilities, cmap="Oranges", vmin=0, vmax=1, aspect="auto")
+    axes.imshow(_tiled(images, 1), **INK, aspect="auto", extent=(-1.6, -0.6, rows - 0.5, -0.5))
+    for (row, column), share in np.ndenumerate(probabilities):
+        if share >= 0.01:
+            _write(axes, (column, row), f"{share:.1%}", fontsize=7, color="white" if share > 0.6 else "black")
+    for row, label in enumerate(labels):
+        axes.add_patch(Rectangle((label - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=GREEN, linewidth=2))
+    guesses = probabilities.argmax(axis=1)
+    said = [
+        f"test image {index}\nis {names[label]}, taken for {names[guess]}"
+        for index, label, guess in zip(indices, labels, guesses, strict=True)
+    ]
+    axes.set_xticks(range(columns), names, rotation=90 * _are_long(names))
+    axes.set_yticks(range(rows), said, fontsize=8)
+    axes.tick_params(length=0, bottom=False, labelbottom=False, labeltop=True)
+    axes.set_xlim(-1.6, columns - 0.5)
+    axes.spines[:].set_visible(False)
     return figure
 
 
-def _draw(axes: Axes, image: Images, title: str, fontsize: int = 10, color: str = "black") -> None:
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-    axes.axis("off")
-    axes.set_title(title, fontsize=fontsize, color=color, y=1)
+def _write(axes: Axes, place: tuple[float, float], text: str, **style: Any) -> None:
+    """Centred, and without a say in the layout, which would measure every such text."""
+    axes.text(*place, text, ha="center", va="center", in_layout=False, **style)
 
 
 def comparison(table: "pd.DataFrame") -> Figure:

@@ -105,12 +105,13 @@ def key(manifest: Manifest, others: Iterable[Path] = ()) -> str:
 def _code() -> dict[str, str]:
     """Digests of the loaded files of this project; a network's file is among them, others are not."""
     root = Path(__file__).resolve().parents[3]
-    loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    places = [Path(file) for file in loaded if file and Path(file).is_absolute()]  # some are just a name
-    folders = {folder: folder.resolve() for folder in {place.parent for place in places}}  # a tenth of the files
-    files = [folders[place.parent] / place.name for place in places]
-    ours = [file for file in files if any(file.is_relative_to(root / part) for part in ("src", "stages", "studies"))]
-    return {str(file.relative_to(root)): sha256_of(file) for file in ours}
+    loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    places = {os.path.split(file) for file in loaded if file.startswith(os.sep)}  # some are just a name
+    folders = {folder: Path(folder).resolve() for folder in {folder for folder, _ in places}}
+    rooms = [root / part for part in ("src", "stages", "studies")]
+    ours = {folder for folder, place in folders.items() if any(place.is_relative_to(room) for room in rooms)}
+    files = [folders[folder] / name for folder, name in places if folder in ours]
+    return {str(file.relative_to(root)): sha256_of(file) for file in files}
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
