@@ -48,9 +48,10 @@ def _build(place: Path, program: str) -> tuple[float, float]:
     return time.perf_counter() - began, training_seconds(place)
 
 
-def clone(place: Path) -> Path:
-    """A clone of the last commit here, in which nothing is built."""
+def clone(place: Path, commit: str = "HEAD") -> Path:
+    """A clone of a commit here, by default the last one, in which nothing is built."""
     subprocess.run(["git", "clone", "--quiet", str(Path.cwd()), str(place)], check=True)
+    subprocess.run(["git", "checkout", "--quiet", commit], cwd=place, check=True)
     for result in (place / name for name in RESULTS):
         shutil.rmtree(result) if result.is_dir() else result.unlink()
     return place

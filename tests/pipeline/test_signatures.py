@@ -20,6 +20,7 @@ from dvc.stage.cache import StageCache, _can_hash, _get_cache_hash, _get_stage_h
 from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils.serialize import parse_yaml
+from dvc.utils.serialize._yaml import _dump
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.base import FileSystem
 
@@ -67,6 +68,7 @@ TAKEN: dict[Callable[..., Any], str] = {
     get_executable: "",
     prepare_kwargs: "stage, run_env=None",
     parse_yaml: "text, path, typ='safe'",
+    _dump: "data, stream",
 }
 
 

@@ -39,12 +39,12 @@ def repro(
     from mnist_pipeline.commits import provenance
     from mnist_pipeline.pipeline import repro
     from mnist_pipeline.registry import store
-    from mnist_pipeline.results import leaderboard
+    from mnist_pipeline.results import leftovers
 
     settings = _check_params()
     print(portable.notice(settings.runtime), end="")
     if _trains_each_model():
-        leaderboard.check_leftovers(list(settings.models))
+        leftovers.check(list(settings.models))
     store.forget_stale_receipt()
 
     def usable(stage: str) -> bool:

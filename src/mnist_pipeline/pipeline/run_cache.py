@@ -58,7 +58,7 @@ class RunCache(StageCache):  # type: ignore[misc]
     def _runs(self, stage: Any) -> Iterator[Any]:
         """First what dvc.lock names, if it has the inputs as they are, then each run of them, the newest first."""
         booked = all(out.hash_info for out in stage.outs)
-        if _can_hash(stage) and not stage.changed_stage() and stage.deps_cached() and booked:
+        if booked and _can_hash(stage) and not stage.changed_stage() and stage.deps_cached():
             yield to_single_stage_lockfile(stage)  # DVC stops here, but one from Git may be of another arithmetic
         stage.save_deps()
         yield from filter(None, (self._load_cache(path.parent.name, path.name) for path in self._entries(stage)))

@@ -18,12 +18,12 @@ from mnist_pipeline.registry import champion, integrity, relocation, store, uplo
 from mnist_pipeline.registry.connection import EXISTS, GONE, insist, publisher, tolerated
 from mnist_pipeline.registry.publication import Publication
 from mnist_pipeline.registry.tags import MOVE, Version
-from mnist_pipeline.results import leaderboard
+from mnist_pipeline.results import leftovers
 
 
 def publish(models: list[str]) -> None:
     """Put every model of params.yaml into MLflow once, as `add` does, and leave a receipt."""
-    leaderboard.check_leftovers(models)
+    leftovers.check(models)
     store.leave_receipt(add(models))
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.core.files import read_json
+from mnist_pipeline.results import leftovers
 from mnist_pipeline.training import history
 
 HEAD = "| model | test accuracy | 95 % interval | test errors | validation accuracy | calibration | parameters |"
@@ -18,21 +19,9 @@ ROW = (
 
 def read_metrics(models: list[str]) -> pd.DataFrame:
     """The metrics of these models, a row each, in this order. Raises PipelineError for leftovers."""
-    check_leftovers(models)
+    leftovers.check(models)
     rows = {model: read_json(paths.metrics(model)) for model in models}
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def check_leftovers(models: list[str]) -> None:
-    """Refuse files of models that are no longer named: they would enter the hashes of later stages."""
-    folders = (paths.MODELS, paths.TRAIN, paths.TEST, paths.MODEL_METRICS)
-    found = [path for folder in folders for path in folder.glob("[!.]*")]
-    leftovers = sorted(str(path) for path in found if path.stem not in models)
-    if leftovers:
-        raise PipelineError(
-            f"{', '.join(leftovers)}: no such model under models in params.yaml, or in a study's dvc.yaml; "
-            f"add it there, or delete what is left of it: rm -r {' '.join(leftovers)}"
-        )
 
 
 def best(table: pd.DataFrame) -> dict[str, Any]:
