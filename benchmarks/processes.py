@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import overhead, report
+from mnist_pipeline.commits import git
 from mnist_pipeline.core import paths, tables
 from mnist_pipeline.core.files import read_json
 
@@ -21,8 +22,8 @@ imports the stages, its forks, are not charged for. The trainings' own are the s
 validation included, on one thread: on a machine that does something else meanwhile, they are too many.
 
 The target was set for an AMD EPYC (family 25, model 17), where commit {BEFORE}, each of whose stages was a process
-of its own, took {BEFORE_THERE}. So that other machines can tell, too, that commit is built after this one: there
-the target was {CORE_SECONDS / BEFORE_THERE:.3f} of it."""
+of its own, took {BEFORE_THERE}. That commit is built, too: there the first figure counts, and on any other machine the
+second, of which the target is {CORE_SECONDS / BEFORE_THERE:.3f}."""
 
 
 class Built(NamedTuple):
@@ -37,6 +38,7 @@ class Built(NamedTuple):
 
 
 def run() -> str:
+    git.ask("cat-file", "-e", f"{BEFORE}^{{commit}}")  # a PipelineError now, not after the first build
     with tempfile.TemporaryDirectory() as folder:
         now, before = (_build(overhead.clone(Path(folder) / commit, commit)) for commit in ("HEAD", BEFORE))
     parts: list[tuple[str, int | None, float, float]] = [

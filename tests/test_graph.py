@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from mnist_pipeline.arithmetic.packages import DECIDING
@@ -88,6 +89,13 @@ def test_an_editors_files_are_no_dependencies(project: Repository) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("?", encoding="utf-8")
     assert {name for name, outcome in project.repro().items() if outcome != "unchanged"} == {"publish"}
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep")  # of a package of DVC's
+def test_no_pipeline_writes_what_another_does() -> None:
+    """DVC finds that when it reads all of them, which `mnist repro` does not."""
+    with Repo(ROOT) as repo:
+        assert len(repo.index.graph) == len({stage.addressing for stage in repo.index.stages}) > len(STAGES)
 
 
 @pytest.mark.parametrize(("folder", "stage"), CASES)

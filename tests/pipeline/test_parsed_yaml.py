@@ -38,13 +38,15 @@ def test_what_was_parsed_may_be_changed() -> None:
 
 
 def test_what_dvc_wrote_last_is_added_to_without_being_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the same bytes as by parsing it, and only as long as the file is what was written."""
+    """With the same bytes as by parsing it, whatever else is written between, and as long as it is what was written."""
     stages = [{"deps": [{"path": "a", "md5": "0123"}], "params": {"rate": 1e-3, "names": ["yes", "1"]}}, {"outs": []}]
 
     def write(path: Path) -> bytes:
+        path.touch()
         for number, stage in enumerate([*stages, *stages]):
             with dvc_yaml.modify_yaml(path) as data:
                 data.setdefault("stages", {})[f"train@{number % 3}"] = deepcopy(stage)
+            dvc_yaml.dump_yaml(tmp_path / "entry", {"of the run cache": number})
         return path.read_bytes()
 
     expected, texts, parse = write(tmp_path / "expected"), [], dvc_yaml.parse_yaml
@@ -56,9 +58,9 @@ def test_what_dvc_wrote_last_is_added_to_without_being_parsed(tmp_path: Path, mo
     monkeypatch.setattr(dvc_yaml, "parse_yaml", counted)
     with parsed_yaml.kept():
         assert write(tmp_path / "found") == expected
-        assert texts == []
+        assert texts == [""]
         (tmp_path / "found").write_text("stages: {by: hand}\n", encoding="utf-8")
         with dvc_yaml.modify_yaml(tmp_path / "found") as data:
             data["more"] = 1
     assert (tmp_path / "found").read_text("utf-8") == "stages: {by: hand}\nmore: 1\n"
-    assert texts == ["stages: {by: hand}\n"]
+    assert texts == ["", "stages: {by: hand}\n"]

@@ -141,33 +141,62 @@ def test_prediction_grid_has_each_image_below_its_prediction_and_marks_the_wrong
         assert np.array_equal(tiles[top : top + 28, left : left + 28], images[number])
 
 
-def test_mistakes_show_each_image_beside_its_probabilities() -> None:
+def test_mistakes_show_each_image_beside_two_probabilities() -> None:
     images, _ = synthetic.digits(2, seed=0)
     probabilities = np.full((2, 10), 0.0001)
-    probabilities[0, 7], probabilities[1, 1], probabilities[0, 2] = 0.775, 0.9991, 0.2242
+    probabilities[0, 7], probabilities[0, 2], probabilities[1, 1] = 0.775, 0.2242, 0.9991
     labels, indices = np.array([2, 9]), np.array([40, 41])
     (axes,) = plots.mistakes(images, labels, probabilities, indices, "small").axes
-    shades, tiles = axes.images
-    assert np.array_equal(shown(shades), probabilities)
+    tiles = shown(axes.images[0])
     for number in range(2):
-        assert np.array_equal(shown(tiles)[30 * number + 1 : 30 * number + 29, 1:29], images[number])
-    assert [label.get_text() for label in axes.get_xticklabels()] == [*"0123456789"]
-    said = ["test image 40\nis 2, taken for 7", "test image 41\nis 9, taken for 1"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == said
-    texts = {text.get_position(): text.get_text() for text in axes.texts}
-    assert texts == {(7, 0): "77.5%", (2, 0): "22.4%", (1, 1): "99.9%"}
-    frames = [frame for frame in axes.patches if isinstance(frame, Rectangle)]
-    assert [(round(frame.get_x() + 0.46), round(frame.get_y() + 0.46)) for frame in frames] == [(2, 0), (9, 1)]
-    assert {to_hex(frame.get_edgecolor()) for frame in frames} == {plots.GREEN}
+        assert np.array_equal(tiles[30 * number + 1 : 30 * number + 29, 1:29], images[number])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["test image 40", "test image 41"]
+    bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_width() for bar in bars] == [0.775, 0.9991, 0.2242, 0.0001]
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == [plots.RED, plots.RED, plots.GREEN, plots.GREEN]
+    said = ["taken for 7: 77.5%", "taken for 1: 99.9%", "is 2: 22.4%", "is 9: 0.0%"]
+    assert [text.get_text() for text in axes.texts] == said
+    for bar, text in zip(bars, axes.texts, strict=True):
+        assert bar.get_y() < text.get_position()[1] < bar.get_y() + bar.get_height()
 
 
-def test_a_model_without_mistakes_has_an_empty_figure(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [0, 1, 10])
+@pytest.mark.parametrize("names", [["no", "yes"], [*"0123456789"], [f"{'a' * 17} {number}" for number in range(62)]])
+def test_mistakes_are_inside_the_picture_whatever_the_classes_are(count: int, names: list[str], tmp_path: Path) -> None:
+    images, numbers = synthetic.digits(count or 1, seed=0)
+    labels, probabilities = numbers[:count] % len(names), np.full((count, len(names)), 1 / len(names))
+    figure = plots.mistakes(images[:count], labels, probabilities, numbers[:count], "small", names)
+    plots.save(figure, tmp_path / "mistakes.png")
+    (axes,) = figure.axes
+    texts = [axes.title, *axes.texts, *axes.get_yticklabels()[:count]]
+    assert len(texts) == 1 + max(1, 3 * count)
+    for text in texts:
+        box = text.get_window_extent()
+        assert figure.bbox.contains(*box.min)
+        assert figure.bbox.contains(*box.max)
+
+
+@pytest.mark.parametrize("smallest", [1.9, 0.3, 0.002, 1e-5, 1e-8, 1e-12])
+def test_the_axis_of_losses_has_a_few_ticks_however_small_they_are(smallest: float, tmp_path: Path) -> None:
+    history = [{"images_seen": 1, "training_loss": 2.0}, {"images_seen": 2, "training_loss": smallest}]
+    figure = plots.learning_curves(history, "small")
+    plots.save(figure, tmp_path / "curves.png")
+    loss = figure.axes[0]
+    low, high = loss.get_ylim()
+    ticks = [label for label in loss.get_yticklabels() if low <= label.get_position()[1] <= high]
+    assert 2 <= len(ticks) <= 16
+    boxes = [tick.get_window_extent() for tick in ticks]
+    assert all(not box.overlaps(other) for number, box in enumerate(boxes) for other in boxes[:number])
+    assert loss.yaxis.label.get_window_extent().x0 > 0
+
+
+def test_a_model_without_mistakes_says_so() -> None:
     nothing = np.zeros(0, np.int64)
     figure = plots.mistakes(np.zeros((0, 28, 28), np.uint8), nothing, np.zeros((0, 10)), nothing, "small")
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["none"]
     assert not axes.images
-    plots.save(figure, tmp_path / "mistakes.png")
 
 
 def metrics(**models: tuple[int, int]) -> pd.DataFrame:

@@ -17,10 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 LIBRARIES = """
-    numpy numpy.random torch torch.nn.functional torch.utils._python_dispatch safetensors.torch ruamel.yaml
-    pydantic.type_adapter pydantic.fields pydantic.types pydantic.plugin._loader matplotlib.figure matplotlib.style.core
-    matplotlib.backends.backend_agg matplotlib.ticker PIL.PngImagePlugin PIL.BmpImagePlugin PIL.GifImagePlugin
-    PIL.JpegImagePlugin PIL.PpmImagePlugin
+    numpy numpy.random torch safetensors.torch ruamel.yaml pydantic.type_adapter pydantic.fields pydantic.plugin._loader
+    matplotlib.figure matplotlib.style matplotlib.backends.backend_agg
+    PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin
 """  # not pandas, which starts threads, nor MLflow: one stage alone imports them
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # to end: meant for the stages
 

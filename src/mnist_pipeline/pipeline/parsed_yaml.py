@@ -14,23 +14,27 @@ TEXTS = 8
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Inside, DVC parses a text again only if it is none of the last eight; what it gets is its own to change. To add
-    to what it wrote last, it gets that itself, with what it knew of its lines."""
+    """Inside, DVC parses a text again only if it is none of the last eight; what it gets is its own to change. When it
+    opens for change the very text that it wrote after the last change, it gets the object that it wrote, unparsed."""
     parse, dump = dvc_yaml.parse_yaml, dvc_yaml._dump
     known = lru_cache(TEXTS)(parse)
-    written: dict[str, Any] = {}  # the last text
+    lent: Any = None
+    written: dict[str, Any] = {}  # the last text, and what it was written from
 
     def parsed(text: str, path: str, typ: str = "safe") -> Any:
+        nonlocal lent
         if typ == "safe":
             return deepcopy(known(text, path))
-        return written.pop(text, None) or parse(text, path, typ)
+        lent = written.pop(text, None) or parse(text, path, typ)
+        return lent
 
     def dumped(data: Any, stream: TextIO) -> None:
         text = io.StringIO()
         dump(data, text)
         stream.write(text.getvalue())
-        written.clear()
-        written[text.getvalue()] = data
+        if data is lent:  # no entry of the run cache
+            written.clear()
+            written[text.getvalue()] = data
 
     dvc_yaml.parse_yaml, dvc_yaml._dump = parsed, dumped
     try:

@@ -30,7 +30,6 @@ from mnist_pipeline.pipeline.run_cache import RunCache
 from mnist_pipeline.pipeline.schedule import Schedule
 from mnist_pipeline.pipeline.warm import Warm
 
-DVC_YAML = "dvc.yaml"
 SECONDS = 1.0  # between two looks for what a stage wants to be read
 
 
@@ -77,7 +76,7 @@ def repro(
 
 
 class Pipeline:
-    """The stages of one repository, in the order in which `dvc repro` goes through them."""
+    """The stages of one pipeline, in the order in which `dvc repro` goes through them."""
 
     def __init__(
         self, repo: Repo, usable: Callable[[str], bool], targets: Sequence[str] = (), commands: Commands | None = None
@@ -86,11 +85,9 @@ class Pipeline:
         repo.stage_cache = RunCache(repo, self.say)
         self.running: list[str] = []  # the stages whose outputs are locked
         graph = dvc_locks.patiently(self, self._graph)
-        own = {stage.addressing: stage for stage in plan_repro(graph) if stage.relpath == DVC_YAML}
+        own = {stage.addressing: stage for stage in plan_repro(graph)}
         wanted = [own[name] for name in selection.chosen([*own], targets)]
-        self.stages = {
-            name: own[name] for name in (stage.addressing for stage in plan_repro(graph, wanted)) if name in own
-        }
+        self.stages = {stage.addressing: stage for stage in plan_repro(graph, wanted)}
         self.needs = {
             name: {other.addressing for other in graph.successors(stage)} & self.stages.keys()
             for name, stage in self.stages.items()
@@ -131,7 +128,7 @@ class Pipeline:
         """DVC's graph, once nothing is left of a killed DVC that would block."""
         dvc_locks.remove(self.repo)
         with self.repo.lock:
-            return Index.from_file(self.repo, DVC_YAML).graph  # not of every pipeline in this repository
+            return Index.from_file(self.repo, "dvc.yaml").graph  # not of every pipeline in this repository
 
     def _begin(self, name: str) -> Callable[[], Ran] | None:
         """Skip what is up to date, restore what was run before with the same inputs, else hand over the command."""

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter, SymmetricalLogLocator
 from matplotlib.transforms import Bbox
 
@@ -47,12 +46,12 @@ def image_grid(images: Images, columns: int, title: str) -> Figure:
     axes = figure.add_subplot()
     axes.imshow(_tiled(images, columns), **INK)
     axes.axis("off")
-    axes.set_title(title, fontsize=10, y=1)
+    axes.set_title(title, fontsize=10, y=1)  # here and below: to find a place for it, all ticks would be laid out
     return figure
 
 
 def _tiled(images: Images, columns: int, above: int = 1, beside: int = 1) -> Images:
-    """One image of all, in rows of `columns`, with so many white pixels above each and on each side, and one below."""
+    """All as one image, in rows of `columns`, with so many white pixels `above` each and `beside` it, and one below."""
     rows = -(-len(images) // columns)
     tiles = np.pad(images, ((0, rows * columns - len(images)), (above, 1), (beside, beside)))
     height, width = tiles.shape[1:]
@@ -88,7 +87,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], model: str) -> Figur
     """Loss and accuracy against images seen: training, validation, and in studies test."""
     figure = Figure(figsize=(10, 4))  # places by hand: laying out ticks takes as long as drawing all
     loss, accuracy = figure.subplots(
-        1, 2, gridspec_kw={"left": 0.08, "right": 0.99, "bottom": 0.12, "top": 0.92, "wspace": 0.24}
+        1, 2, gridspec_kw={"left": 0.1, "right": 0.99, "bottom": 0.12, "top": 0.92, "wspace": 0.24}
     )
 
     def points(column: str) -> tuple[list[float], list[float]]:
@@ -107,7 +106,8 @@ def learning_curves(history: Sequence[Mapping[str, float]], model: str) -> Figur
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     loss.set_yscale("log")
-    loss.yaxis.set_major_locator(LogLocator(subs=[1, 2, 3, 5]))
+    low, high = loss.get_ylim()
+    loss.yaxis.set_major_locator(LogLocator(subs=[1, 2, 3, 5] if high < 1e4 * low else [1]))
     loss.yaxis.set_major_formatter("{x:g}")
     loss.yaxis.set_minor_locator(NullLocator())
     accuracy.yaxis.set_major_formatter(PercentFormatter(1))
@@ -145,7 +145,7 @@ def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: st
     axes.imshow(tiled, **INK)
     axes.axis("off")
     axes.set_title(f"{model}: the first {len(images)} test images", fontsize=11, y=1)
-    height, width = (size + space for size, space in zip(images.shape[1:], (above + 1, 2 * beside), strict=True))
+    height, width = images.shape[1] + above + 1, tiled.shape[1] // 5
     fontsize, gap = (7, "\n") if _are_long(names) else (10, " ")
     for number, (label, guess) in enumerate(zip(labels, predicted, strict=True)):
         row, column = divmod(number, 5)
@@ -158,38 +158,35 @@ def prediction_grid(images: Images, labels: Labels, predicted: Labels, model: st
 def mistakes(
     images: Images, labels: Labels, probabilities: Probabilities, indices: Labels, model: str, names: list[str] = DIGITS
 ) -> Figure:
-    """A row an image, of shape (n, 28, 28), and a column a class with its probability; the true one framed in green."""
-    rows, columns = probabilities.shape
-    figure = Figure(figsize=(0.5 * columns + 2, 0.5 * rows + 1), layout="constrained")
-    axes = figure.add_subplot()
-    figure.suptitle(f"{model}: the most confident of its mistakes", fontsize=11)
-    if not rows:
+    """Each image, of shape (n, 28, 28), beside the probability of what it was taken for, in red, and is, in green."""
+    places = np.arange(len(labels))
+    height = 0.6 * max(1, len(labels)) + 0.5  # inches
+    figure = Figure(figsize=(8, height))
+    axes = figure.add_axes((0.15, 0.1 / height, 0.83, 1 - 0.5 / height))
+    axes.set_title(f"{model}: the most confident of its mistakes", fontsize=11, y=1)
+    if not len(labels):
         axes.axis("off")
-        axes.text(0.5, 0.5, "none", ha="center", va="center", fontsize=14)
+        _write(axes, (0.5, 0.5), "none", fontsize=14)
         return figure
-    axes.imshow(probabilities, cmap="Oranges", vmin=0, vmax=1, aspect="auto")
-    axes.imshow(_tiled(images, 1), **INK, aspect="auto", extent=(-1.6, -0.6, rows - 0.5, -0.5))
-    for (row, column), share in np.ndenumerate(probabilities):
-        if share >= 0.01:
-            _write(axes, (column, row), f"{share:.1%}", fontsize=7, color="white" if share > 0.6 else "black")
-    for row, label in enumerate(labels):
-        axes.add_patch(Rectangle((label - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=GREEN, linewidth=2))
-    guesses = probabilities.argmax(axis=1)
-    said = [
-        f"test image {index}\nis {names[label]}, taken for {names[guess]}"
-        for index, label, guess in zip(indices, labels, guesses, strict=True)
-    ]
-    axes.set_xticks(range(columns), names, rotation=90 * _are_long(names))
-    axes.set_yticks(range(rows), said, fontsize=8)
-    axes.tick_params(length=0, bottom=False, labelbottom=False, labeltop=True)
-    axes.set_xlim(-1.6, columns - 0.5)
+    axes.imshow(_tiled(images, 1), **INK, aspect="auto", extent=(-0.11, -0.01, len(labels) - 0.5, -0.5))
+    for below, what, classes, colour in (
+        (-0.2, "taken for", probabilities.argmax(axis=1), RED),
+        (0.2, "is", labels, GREEN),
+    ):
+        shares = probabilities[places, classes]
+        axes.barh(places + below, shares, 0.36, color=colour, alpha=0.4)
+        for place, one, share in zip(places, classes, shares, strict=True):
+            _write(axes, (0.01, place + below), f"{what} {names[one]}: {share:.1%}", ha="left", fontsize=9)
+    axes.set_yticks(places, [f"test image {index}" for index in indices], fontsize=8)
+    axes.set(xlim=(-0.11, 1), xticks=[])
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure
 
 
-def _write(axes: Axes, place: tuple[float, float], text: str, **style: Any) -> None:
-    """Centred, and without a say in the layout, which would measure every such text."""
-    axes.text(*place, text, ha="center", va="center", in_layout=False, **style)
+def _write(axes: Axes, place: tuple[float, float], text: str, ha: str = "center", **style: Any) -> None:
+    """Without a say in the layout, which would measure every such text."""
+    axes.text(*place, text, ha=ha, va="center", in_layout=False, **style)
 
 
 def comparison(table: "pd.DataFrame") -> Figure:

@@ -105,7 +105,7 @@ def key(manifest: Manifest, others: Iterable[Path] = ()) -> str:
 def _code() -> dict[str, str]:
     """Digests of the loaded files of this project; a network's file is among them, others are not."""
     root = Path(__file__).resolve().parents[3]
-    loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    loaded = [str(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())]
     places = {os.path.split(file) for file in loaded if file.startswith(os.sep)}  # some are just a name
     folders = {folder: Path(folder).resolve() for folder in {folder for folder, _ in places}}
     rooms = [root / part for part in ("src", "stages", "studies")]
