@@ -4,7 +4,8 @@ import bootstrap
 
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_csv, write_json
-from mnist_pipeline.results import leaderboard, plots
+from mnist_pipeline.results import leaderboard
+from mnist_pipeline.results.plots import comparison, drawing
 
 with bootstrap.stage():
     models = list(bootstrap.settings.models)
@@ -14,4 +15,4 @@ with bootstrap.stage():
     write_json(paths.BEST, best)
     paths.LEADERBOARD.write_text(leaderboard.leaderboard(table, best["model"]), encoding="utf-8")
     write_csv(paths.CURVES, leaderboard.curves(models))
-    plots.save(plots.comparison(table), paths.COMPARISON)
+    drawing.save(comparison.draw(table), paths.COMPARISON)

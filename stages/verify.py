@@ -5,7 +5,8 @@ import bootstrap
 from mnist_pipeline.core import paths
 from mnist_pipeline.core.files import write_json
 from mnist_pipeline.data import dataset, verification
-from mnist_pipeline.results import plots
+from mnist_pipeline.results.plots import data as plots
+from mnist_pipeline.results.plots import drawing
 
 with bootstrap.stage():
     settings = bootstrap.settings
@@ -16,6 +17,6 @@ with bootstrap.stage():
     for split, rows in (("training", 6), ("training", 10), ("test", 10)):
         title = f"{settings.data.name}: the first {10 * rows} {split} images"
         grid = plots.image_grid(sets[split].pixels.numpy()[: 10 * rows], 10, title)
-        plots.save(grid, paths.DATA_PICTURES / f"{split}-{rows}x10.png")
+        drawing.save(grid, paths.DATA_PICTURES / f"{split}-{rows}x10.png")
     labels = {split: part["labels"] for split, part in summary["splits"].items()}
-    plots.save(plots.label_histogram(labels, settings.data.classes), paths.DATA_PICTURES / "labels.png")
+    drawing.save(plots.label_histogram(labels, settings.data.classes), paths.DATA_PICTURES / "labels.png")

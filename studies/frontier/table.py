@@ -13,7 +13,8 @@ from scipy import stats
 
 from mnist_pipeline.core import params, paths, tables, yaml_reader
 from mnist_pipeline.core.files import read_json, write_csv
-from mnist_pipeline.results import leaderboard, plots
+from mnist_pipeline.results import leaderboard
+from mnist_pipeline.results.plots import drawing
 
 PIPELINE, MEASURED = Path("dvc.yaml"), Path("measured.json")
 TABLE, FIGURE = Path("results/table"), Path("results/frontier.png")
@@ -118,7 +119,7 @@ def main() -> None:
     found = table(list(params.load().models), runs)
     write_csv(TABLE.with_suffix(".csv"), found)
     TABLE.with_suffix(".md").write_text(markdown(found) + ensemble(runs), encoding="utf-8")
-    plots.save(figure(found), FIGURE)
+    drawing.save(figure(found), FIGURE)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,9 @@ def trainings() -> list[int]:
 def resumed(clone: Repository) -> set[str]:
     """The models whose training says that it went on after an epoch."""
     logs = [path.read_text("utf-8") for path in (clone.path / ".logs").glob("train@*.log")]
-    return {model for log in logs for model in re.findall(r"^(\w+) goes on after epoch \d+", log, flags=re.MULTILINE)}
+    return {
+        model for log in logs for model in re.findall(r"^note: (\w+) goes on after epoch \d+", log, flags=re.MULTILINE)
+    }
 
 
 @contextmanager

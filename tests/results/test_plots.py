@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from mnist_pipeline.results import plots
+from mnist_pipeline.results.plots import comparison, data, drawing, model
 from mnist_pipeline.training.evaluation import wilson
 from mnist_pipeline.training.history import Row
 from tests import synthetic
@@ -59,7 +59,7 @@ def heights(axes: Any) -> list[float]:
 
 def test_image_grid_lays_images_out_in_rows() -> None:
     images, _ = synthetic.digits(7, seed=0)
-    axes = plots.image_grid(images, 5, "seven").axes[0]
+    axes = data.image_grid(images, 5, "seven").axes[0]
     tiles = shown(axes.images[0])
     assert tiles.shape == (2 * 30, 5 * 30)
     for number, image in enumerate(images):
@@ -69,7 +69,7 @@ def test_image_grid_lays_images_out_in_rows() -> None:
 
 
 def test_label_histogram_shows_shares_with_counts_above() -> None:
-    axes = plots.label_histogram({"training": [2, 1, 1, *[0] * 7], "test": [0] * 9 + [3]}).axes[0]
+    axes = data.label_histogram({"training": [2, 1, 1, *[0] * 7], "test": [0] * 9 + [3]}).axes[0]
     assert heights(axes) == [0.5, 0.25, 0.25, *[0.0] * 16, 1.0]
     assert [text.get_text() for text in axes.texts] == [*"2110000000", *"0000000003"]
     assert legend(axes) == ["training (4)", "test (3)"]
@@ -77,13 +77,13 @@ def test_label_histogram_shows_shares_with_counts_above() -> None:
 
 
 def test_label_histogram_leaves_room_for_the_numbers_and_admits_an_empty_split() -> None:
-    axes = plots.label_histogram({"training": [10] * 10, "validation": [0] * 10}).axes[0]
+    axes = data.label_histogram({"training": [10] * 10, "validation": [0] * 10}).axes[0]
     assert legend(axes) == ["training (100)", "validation (0)"]
     assert axes.get_ylim() == (0, 0.15)
 
 
 def test_learning_curves_draw_batches_and_epochs_against_images_seen() -> None:
-    loss, accuracy = plots.learning_curves(HISTORY, "small").axes
+    loss, accuracy = model.learning_curves(HISTORY, "small").axes
     assert {str(line.get_label()): np.asarray(line.get_xydata()).tolist() for line in loss.lines} == {
         "training, a batch": [[50, 2], [100, 1.5], [150, 1], [200, 0.5]],
         "training, an epoch": [[100, 1.7], [200, 0.7]],
@@ -98,6 +98,12 @@ def test_learning_curves_draw_batches_and_epochs_against_images_seen() -> None:
     assert {loss.get_xlabel(), accuracy.get_xlabel()} == {"images seen"}
 
 
+@pytest.mark.parametrize(("smoothing", "said"), [(0.0, ""), (0.1, "training: labels smoothed by 0.1")])
+def test_learning_curves_say_of_the_loss_whether_training_smoothed_the_labels(smoothing: float, said: str) -> None:
+    legends: list[Any] = [axes.get_legend() for axes in model.learning_curves(HISTORY, "small", smoothing).axes]
+    assert [one.get_title().get_text() for one in legends] == [said, ""]
+
+
 @pytest.mark.parametrize(
     ("columns", "left"),
     [
@@ -107,14 +113,14 @@ def test_learning_curves_draw_batches_and_epochs_against_images_seen() -> None:
 )
 def test_learning_curves_bear_missing_columns(columns: list[str], left: list[str], tmp_path: Path) -> None:
     history = [{name: number for name, number in row.items() if name not in columns} for row in HISTORY]
-    figure = plots.learning_curves(history, "small")
+    figure = model.learning_curves(history, "small")
     assert legend(figure.axes[0]) == left
-    plots.save(figure, tmp_path / "curves.png")
+    drawing.save(figure, tmp_path / "curves.png")
 
 
 def test_confusion_matrix_writes_every_count_but_0_and_shades_the_mistakes() -> None:
     counts = np.arange(100).reshape(10, 10)
-    axes = plots.confusion_matrix(counts, "small").axes[0]
+    axes = model.confusion_matrix(counts, "small").axes[0]
     texts = {text.get_position(): text.get_text() for text in axes.texts}
     places = [(column, row) for row in range(10) for column in range(10)]
     assert texts == {(column, row): str(10 * row + column) for column, row in places[1:]}
@@ -128,17 +134,23 @@ def test_prediction_grid_has_each_image_below_its_prediction_and_marks_the_wrong
     images, labels = synthetic.digits(count, seed=0)
     predicted = labels.copy()
     predicted[3] = (labels[3] + 1) % 10
-    (axes,) = plots.prediction_grid(images, labels, predicted, "small").axes
+    (axes,) = model.prediction_grid(images, labels, predicted, "small").axes
     tiles = shown(axes.images[0])
-    assert axes.get_title() == f"small: the first {count} test images"
+    assert axes.get_title() == f"small: the first {count} test images, mistakes in red"
     assert len(axes.texts) == count
     for number, text in enumerate(axes.texts):
         wrong = number == 3
         assert text.get_text() == (f"{predicted[3]} (is {labels[3]})" if wrong else str(labels[number]))
-        assert to_hex(text.get_color()) == (plots.RED if wrong else "#000000")
+        assert to_hex(text.get_color()) == (drawing.RED if wrong else "#000000")
         middle, above = text.get_position()
         top, left = round(above + 5), round(middle + 0.5 - 14)
         assert np.array_equal(tiles[top : top + 28, left : left + 28], images[number])
+
+
+def test_prediction_grid_without_mistakes_has_no_key_to_them() -> None:
+    images, labels = synthetic.digits(10, seed=0)
+    (axes,) = model.prediction_grid(images, labels, labels, "small").axes
+    assert axes.get_title() == "small: the first 10 test images"
 
 
 def test_mistakes_show_each_image_beside_two_probabilities() -> None:
@@ -146,14 +158,14 @@ def test_mistakes_show_each_image_beside_two_probabilities() -> None:
     probabilities = np.full((2, 10), 0.0001)
     probabilities[0, 7], probabilities[0, 2], probabilities[1, 1] = 0.775, 0.2242, 0.9991
     labels, indices = np.array([2, 9]), np.array([40, 41])
-    (axes,) = plots.mistakes(images, labels, probabilities, indices, "small").axes
+    (axes,) = model.mistakes(images, labels, probabilities, indices, "small").axes
     tiles = shown(axes.images[0])
     for number in range(2):
         assert np.array_equal(tiles[30 * number + 1 : 30 * number + 29, 1:29], images[number])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["test image 40", "test image 41"]
     bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
     assert [bar.get_width() for bar in bars] == [0.775, 0.9991, 0.2242, 0.0001]
-    assert [to_hex(bar.get_facecolor()) for bar in bars] == [plots.RED, plots.RED, plots.GREEN, plots.GREEN]
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == [drawing.RED, drawing.RED, drawing.GREEN, drawing.GREEN]
     said = ["taken for 7: 77.5%", "taken for 1: 99.9%", "is 2: 22.4%", "is 9: 0.0%"]
     assert [text.get_text() for text in axes.texts] == said
     for bar, text in zip(bars, axes.texts, strict=True):
@@ -166,8 +178,8 @@ def test_mistakes_show_each_image_beside_two_probabilities() -> None:
 def test_mistakes_are_inside_the_picture_whatever_the_classes_are(count: int, names: list[str], tmp_path: Path) -> None:
     images, numbers = synthetic.digits(count or 1, seed=0)
     labels, probabilities = numbers[:count] % len(names), np.full((count, len(names)), 1 / len(names))
-    figure = plots.mistakes(images[:count], labels, probabilities, numbers[:count], "small", names)
-    plots.save(figure, tmp_path / "mistakes.png")
+    figure = model.mistakes(images[:count], labels, probabilities, numbers[:count], "small", names)
+    drawing.save(figure, tmp_path / "mistakes.png")
     (axes,) = figure.axes
     texts = [axes.title, *axes.texts, *axes.get_yticklabels()[:count]]
     assert len(texts) == 1 + max(1, 3 * count)
@@ -180,8 +192,8 @@ def test_mistakes_are_inside_the_picture_whatever_the_classes_are(count: int, na
 @pytest.mark.parametrize("smallest", [1.9, 0.3, 0.002, 1e-5, 1e-8, 1e-12])
 def test_the_axis_of_losses_has_a_few_ticks_however_small_they_are(smallest: float, tmp_path: Path) -> None:
     history = [{"images_seen": 1, "training_loss": 2.0}, {"images_seen": 2, "training_loss": smallest}]
-    figure = plots.learning_curves(history, "small")
-    plots.save(figure, tmp_path / "curves.png")
+    figure = model.learning_curves(history, "small")
+    drawing.save(figure, tmp_path / "curves.png")
     loss = figure.axes[0]
     low, high = loss.get_ylim()
     ticks = [label for label in loss.get_yticklabels() if low <= label.get_position()[1] <= high]
@@ -193,7 +205,7 @@ def test_the_axis_of_losses_has_a_few_ticks_however_small_they_are(smallest: flo
 
 def test_a_model_without_mistakes_says_so() -> None:
     nothing = np.zeros(0, np.int64)
-    figure = plots.mistakes(np.zeros((0, 28, 28), np.uint8), nothing, np.zeros((0, 10)), nothing, "small")
+    figure = model.mistakes(np.zeros((0, 28, 28), np.uint8), nothing, np.zeros((0, 10)), nothing, "small")
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["none"]
     assert not axes.images
@@ -210,7 +222,7 @@ def metrics(**models: tuple[int, int]) -> pd.DataFrame:
 
 
 def test_comparison_draws_the_error_with_its_interval_against_parameters() -> None:
-    axes = plots.comparison(metrics(large=(200, 1000), small=(1000, 10))).axes[0]
+    axes = comparison.draw(metrics(large=(200, 1000), small=(1000, 10))).axes[0]
     points, _, (bars,) = axes.containers[0]
     assert np.asarray(points.get_xydata()).tolist() == [[1000, pytest.approx(2)], [10, pytest.approx(10)]]
     for segment, errors in zip(bars.get_segments(), (200, 1000), strict=True):
@@ -241,8 +253,8 @@ CLOSE = {f"cnn_number_{number}": (100 + number % 3, 30_000 + 100 * number) for n
 def test_no_name_in_the_comparison_covers_another_or_a_marker(
     models: dict[str, tuple[int, int]], tmp_path: Path
 ) -> None:
-    figure = plots.comparison(metrics(**models))
-    plots.save(figure, tmp_path / "comparison.png")
+    figure = comparison.draw(metrics(**models))
+    drawing.save(figure, tmp_path / "comparison.png")
     axes = figure.axes[0]
     labels = [text for text in axes.texts if text.get_text()]
     assert sorted(label.get_text().replace("\n", "") for label in labels) == sorted(models)
@@ -258,8 +270,8 @@ def test_no_name_in_the_comparison_covers_another_or_a_marker(
 
 
 def test_a_model_without_errors_is_drawn_at_zero(tmp_path: Path) -> None:
-    figure = plots.comparison(metrics(perfect=(0, 1000), good=(40, 100)))
-    plots.save(figure, tmp_path / "comparison.png")
+    figure = comparison.draw(metrics(perfect=(0, 1000), good=(40, 100)))
+    drawing.save(figure, tmp_path / "comparison.png")
     axes = figure.axes[0]
     points, _, (bars,) = axes.containers[0]
     assert np.asarray(points.get_ydata()).tolist() == [0, pytest.approx(0.4)]
@@ -269,11 +281,11 @@ def test_a_model_without_errors_is_drawn_at_zero(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "draw", [lambda: plots.learning_curves(HISTORY, "small"), lambda: plots.comparison(metrics(**CLOSE))]
+    "draw", [lambda: model.learning_curves(HISTORY, "small"), lambda: comparison.draw(metrics(**CLOSE))]
 )
 def test_the_same_figure_is_saved_as_the_same_bytes(draw: Callable[[], Figure], tmp_path: Path) -> None:
     for name in ("one", "two"):
-        plots.save(draw(), tmp_path / name / "figure.png")
+        drawing.save(draw(), tmp_path / name / "figure.png")
     content = (tmp_path / "one" / "figure.png").read_bytes()
     assert content == (tmp_path / "two" / "figure.png").read_bytes()
     assert content.startswith(b"\x89PNG")
@@ -283,11 +295,11 @@ def test_the_same_figure_is_saved_as_the_same_bytes(draw: Callable[[], Figure], 
 def test_a_matplotlibrc_of_the_user_changes_no_picture(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("savefig.facecolor: red\nfont.size: 20\n", encoding="utf-8")
     code = (
-        "import numpy, pathlib; from mnist_pipeline.results import plots; "
-        "plots.save(plots.confusion_matrix(numpy.eye(10, dtype=int), 'small'), pathlib.Path('found.png'))"
+        "import numpy, pathlib; from mnist_pipeline.results.plots import drawing, model; "
+        "drawing.save(model.confusion_matrix(numpy.eye(10, dtype=int), 'small'), pathlib.Path('found.png'))"
     )
     subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT / "src")), check=True
     )
-    plots.save(plots.confusion_matrix(np.eye(10, dtype=int), "small"), tmp_path / "expected.png")
+    drawing.save(model.confusion_matrix(np.eye(10, dtype=int), "small"), tmp_path / "expected.png")
     assert (tmp_path / "found.png").read_bytes() == (tmp_path / "expected.png").read_bytes()

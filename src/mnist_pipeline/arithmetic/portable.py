@@ -45,7 +45,7 @@ def pin(runtime: Runtime | None = None) -> None:
     if runtime.arithmetic == "exact":
         return
     print(notice(runtime), end="", file=sys.stderr)
-    pins = PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if expected(runtime) == "portable" else {}
+    pins = pinned(runtime)
     wrong = [name for name in dict.fromkeys((*PINS, *LOOSE, *pins)) if os.environ.get(name) != pins.get(name)]
     early = [name for name in CANARIES if name in sys.modules]
     if wrong and early:
@@ -54,6 +54,11 @@ def pin(runtime: Runtime | None = None) -> None:
     for name in wrong:
         os.environ.pop(name, None)
     os.environ.update(pins)
+
+
+def pinned(runtime: Runtime) -> dict[str, str]:
+    """The variables that hold libraries to portable arithmetic, where that is to be had; else none."""
+    return PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if expected(runtime) == "portable" else {}
 
 
 def obstacle(runtime: Runtime) -> str | None:

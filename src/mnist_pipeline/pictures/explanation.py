@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from mnist_pipeline.core.errors import PipelineError
 from mnist_pipeline.pictures.recognition import Recognition
-from mnist_pipeline.results import plots
+from mnist_pipeline.results.plots import drawing
 
 BARS = 10  # at most
 
@@ -29,7 +29,7 @@ def explain(recognised: list[Recognition], folder: Path) -> Iterator[tuple[str, 
     if occupied:
         raise PipelineError(f"{occupied[0]}: is there already and is not overwritten; name another folder after --show")
     for target, one in targets.items():
-        plots.save(_steps(one), target)
+        drawing.save(_steps(one), target)
         yield one.name, target
 
 
@@ -49,7 +49,7 @@ def _steps(one: Recognition) -> Figure:
     for axes in (original, seen):
         axes.axis("off")
     shown = likeliest(one.probabilities)
-    colours = [plots.BLUE if label == one.label else plots.GREY for label in shown]
+    colours = [drawing.BLUE if label == one.label else drawing.GREY for label in shown]
     shares = [one.probabilities[label] for label in shown]
     bars.bar_label(bars.barh(range(len(shown)), shares, color=colours), fmt="{:.1%}", padding=2, fontsize=8)
     bars.set_yticks(range(len(shown)), [one.classes[label] for label in shown])

@@ -146,7 +146,7 @@ def _request(work: Work) -> Request | None:
     if portable.expected(runtime) != "portable" or runtime.threads != 1:
         return None
     kept = {name: value for name, value in environment.items() if name not in portable.LOOSE}
-    return Request(str(python), script, work.folder, kept | portable.PINS | {"OPENBLAS_NUM_THREADS": "1"})
+    return Request(str(python), script, work.folder, kept | portable.pinned(runtime))
 
 
 def _script(command: Any) -> list[str]:

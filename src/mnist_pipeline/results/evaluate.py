@@ -17,6 +17,8 @@ def evaluate(settings: Params, model: str) -> None:
     device = runtime.configure(settings.runtime)
     network, manifest = checkpoints.load(paths.model(model), exact=settings.runtime.arithmetic == "exact")
     test, rows = dataset.test_set(), history.rows(paths.history(model))
-    on_test = evaluation.predict(network.to(device), test, test.all(), manifest.recipe.scaling)
+    recipe = manifest.recipe
+    on_test = evaluation.predict(network.to(device), test, test.all(), recipe.scaling)
     files.write_json(paths.metrics(model), evaluation.metrics(on_test, rows[-1], manifest.parameters))
-    predictions.write(model, on_test, test.pixels.numpy(), rows, paths.test(model), manifest.classes)
+    about = manifest.classes, recipe.label_smoothing
+    predictions.write(model, on_test, test.pixels.numpy(), rows, paths.test(model), *about)

@@ -7,13 +7,21 @@ from torch import Tensor
 
 from mnist_pipeline.core.files import write_rows
 from mnist_pipeline.core.params import DIGITS
-from mnist_pipeline.results import confusion, plots
+from mnist_pipeline.results import confusion
+from mnist_pipeline.results.plots import drawing
+from mnist_pipeline.results.plots import model as plots
 from mnist_pipeline.training.evaluation import Predictions
 from mnist_pipeline.training.history import Row
 
 
 def write(
-    model: str, test: Predictions, images: plots.Images, history: list[Row], folder: Path, names: list[str] = DIGITS
+    model: str,
+    test: Predictions,
+    images: drawing.Images,
+    history: list[Row],
+    folder: Path,
+    names: list[str] = DIGITS,
+    label_smoothing: float = 0.0,
 ) -> None:
     """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, classes)) and pictures/ into `folder`."""
     labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
@@ -30,13 +38,13 @@ def write(
     surest = confident_mistakes(test)
     worst, probabilities = surest.numpy(), test.probabilities(surest).numpy()
     pictures = {
-        "curves": plots.learning_curves(history, model),
+        "curves": plots.learning_curves(history, model, label_smoothing),
         "confusion": plots.confusion_matrix(counts, model, names),
         "predictions": plots.prediction_grid(images[:25], labels[:25], classes[:25], model, names),
         "mistakes": plots.mistakes(images[worst], labels[worst], probabilities, worst, model, names),
     }
     for name, figure in pictures.items():
-        plots.save(figure, folder / "pictures" / f"{name}.png")
+        drawing.save(figure, folder / "pictures" / f"{name}.png")
 
 
 def confident_mistakes(test: Predictions, most: int = 10) -> Tensor:

@@ -43,13 +43,13 @@ class State:
         progress, tensors = _read(self.path)
         if not progress or not progress["beside"].items() <= self._beside().items():
             self.remove()
-            print(f"{self.path}: damaged and deleted; {self.model} is trained from its start", file=sys.stderr)
+            print(f"note: {self.path}: damaged and deleted; {self.model} is trained from its start", file=sys.stderr)
             return
         training.network.load_state_dict(_named(tensors, "network."), strict=True)
         checkpoints.restore_optimizer(training.optimizer, _named(tensors, "optimizer."), progress["groups"])
         for name in PROGRESS:
             setattr(training, name, progress[name])
-        print(f"{self.model} goes on after epoch {training.epoch}: {self.path}", file=sys.stderr)
+        print(f"note: {self.model} goes on after epoch {training.epoch}: {self.path}", file=sys.stderr)
 
     def save(self, training: Training) -> None:
         """Keep what the training has reached; whatever happens meanwhile, one whole state stays."""
