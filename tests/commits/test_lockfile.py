@@ -36,7 +36,7 @@ def test_a_stage_that_never_ran_is_named(content: str | None, tmp_path: Path) ->
     lock = tmp_path / "dvc.lock"
     if content is not None:
         lock.write_text(content, "utf-8")
-    said = r"^dvc\.lock: no stage train@large; run `mnist repro` or `dvc repro` first$"
+    said = r"^dvc\.lock: no stage train@large; run `make repro` or `dvc repro` first$"
     with pytest.raises(PipelineError, match=said):
         lockfile.load(lock).outputs("train@large")
 

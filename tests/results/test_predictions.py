@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.results import predictions
 from mnist_pipeline.training import history
 from mnist_pipeline.training.evaluation import Predictions
@@ -20,7 +21,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Predictions
     data = synthetic.dataset(30)
     said = Predictions(torch.randn(30, 10, dtype=torch.float64), data.labels.long())
     epoch: history.Row = {"images_seen": 30, "epoch": 1, "training_loss": 1.0, "training_accuracy": 0.5}
-    predictions.write("small", said, data.pixels.numpy(), [epoch], tmp_path / "small")
+    predictions.write(
+        "small", said, data.pixels.numpy(), [epoch], tmp_path / "small", names=DIGITS, label_smoothing=0.1
+    )
     return tmp_path / "small", said
 
 

@@ -124,7 +124,7 @@ def test_a_damaged_state_is_refused_in_one_line_and_deleted(
     state.path.write_bytes(DAMAGES[damage](state.path.read_bytes()))
     started = fresh(manifest)
     state.restore(started)
-    assert capsys.readouterr().err == f"note: {state.path}: damaged and deleted; small is trained from its start\n"
+    assert capsys.readouterr().err == f"note: {state.shown}: damaged and deleted; small is trained from its start\n"
     assert started.epoch == 0
     assert not list(workspace.glob(".resume/*"))
 

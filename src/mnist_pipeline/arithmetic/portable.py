@@ -57,7 +57,7 @@ def pin(runtime: Runtime | None = None) -> None:
 
 
 def pinned(runtime: Runtime) -> dict[str, str]:
-    """The variables that hold libraries to portable arithmetic, where that is to be had; else none."""
+    """The environment variables that hold libraries to portable arithmetic, where this machine has it; else none."""
     return PINS | {"OPENBLAS_NUM_THREADS": str(runtime.threads)} if expected(runtime) == "portable" else {}
 
 

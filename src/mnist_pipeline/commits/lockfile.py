@@ -39,7 +39,7 @@ class Lock(BaseModel):
     def outputs(self, stage: str) -> dict[str, str]:
         """The md5 of each output of a stage that has one, by path. Raises PipelineError for an unknown stage."""
         if stage not in self.stages:
-            raise PipelineError(f"{LOCK}: no stage {stage}; run `mnist repro` or `dvc repro` first")
+            raise PipelineError(f"{LOCK}: no stage {stage}; run `make repro` or `dvc repro` first")
         return {out.path: out.md5 for out in self.stages[stage].outs if out.md5}
 
     def results(self, model: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ class Lock(BaseModel):
             found = md5(Path(path))
             if found != expected:
                 other = f"expected md5 {expected} as in {LOCK}, found {found or 'no such file'}"
-                advice = "run `mnist repro`, or `dvc checkout` to get back what dvc.lock describes"
+                advice = "run `make repro`, or `dvc checkout` to get back what dvc.lock describes"
                 raise PipelineError(f"{path}: {other}; {advice}")
         return outputs
 

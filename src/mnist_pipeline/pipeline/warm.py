@@ -143,10 +143,11 @@ def _request(work: Work) -> Request | None:
         runtime = params.load(work.folder / paths.PARAMS).runtime
     except (PipelineError, OSError):  # the stage says it
         return None
-    if portable.expected(runtime) != "portable" or runtime.threads != 1:
+    pins = portable.pinned(runtime)
+    if not pins or runtime.threads != 1:
         return None
     kept = {name: value for name, value in environment.items() if name not in portable.LOOSE}
-    return Request(str(python), script, work.folder, kept | portable.pinned(runtime))
+    return Request(str(python), script, work.folder, kept | pins)
 
 
 def _script(command: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Confusion: how often each class was taken for each. The picture of it is drawn in `plots`."""
+"""Confusion: how often each class was taken for each. The picture of it is drawn in `plots.model`."""
 
 import numpy as np
 import numpy.typing as npt

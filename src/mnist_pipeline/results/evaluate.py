@@ -20,5 +20,12 @@ def evaluate(settings: Params, model: str) -> None:
     recipe = manifest.recipe
     on_test = evaluation.predict(network.to(device), test, test.all(), recipe.scaling)
     files.write_json(paths.metrics(model), evaluation.metrics(on_test, rows[-1], manifest.parameters))
-    about = manifest.classes, recipe.label_smoothing
-    predictions.write(model, on_test, test.pixels.numpy(), rows, paths.test(model), *about)
+    predictions.write(
+        model,
+        on_test,
+        test.pixels.numpy(),
+        rows,
+        paths.test(model),
+        names=manifest.classes,
+        label_smoothing=recipe.label_smoothing,
+    )

@@ -6,10 +6,9 @@ import numpy as np
 from torch import Tensor
 
 from mnist_pipeline.core.files import write_rows
-from mnist_pipeline.core.params import DIGITS
 from mnist_pipeline.results import confusion
 from mnist_pipeline.results.plots import drawing
-from mnist_pipeline.results.plots import model as plots
+from mnist_pipeline.results.plots.model import confusion_matrix, learning_curves, mistakes, prediction_grid
 from mnist_pipeline.training.evaluation import Predictions
 from mnist_pipeline.training.history import Row
 
@@ -20,10 +19,14 @@ def write(
     images: drawing.Images,
     history: list[Row],
     folder: Path,
-    names: list[str] = DIGITS,
-    label_smoothing: float = 0.0,
+    *,
+    names: list[str],
+    label_smoothing: float,
 ) -> None:
-    """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, classes)) and pictures/ into `folder`."""
+    """Write predictions.csv, confusion.csv, probabilities.npy (float32, (n, classes)) and pictures/ into `folder`.
+
+    `names` are those of the classes; `label_smoothing` is the recipe's.
+    """
     labels, classes = test.labels.numpy().astype(np.uint8), test.classes.numpy().astype(np.uint8)
     rows = ((index, names[label], names[one]) for index, (label, one) in enumerate(zip(labels, classes, strict=True)))
     write_rows(folder / "predictions.csv", ("index", "label", "predicted"), rows)
@@ -38,10 +41,10 @@ def write(
     surest = confident_mistakes(test)
     worst, probabilities = surest.numpy(), test.probabilities(surest).numpy()
     pictures = {
-        "curves": plots.learning_curves(history, model, label_smoothing),
-        "confusion": plots.confusion_matrix(counts, model, names),
-        "predictions": plots.prediction_grid(images[:25], labels[:25], classes[:25], model, names),
-        "mistakes": plots.mistakes(images[worst], labels[worst], probabilities, worst, model, names),
+        "curves": learning_curves(history, model, label_smoothing),
+        "confusion": confusion_matrix(counts, model, names),
+        "predictions": prediction_grid(images[:25], labels[:25], classes[:25], model, names),
+        "mistakes": mistakes(images[worst], labels[worst], probabilities, worst, model, names),
     }
     for name, figure in pictures.items():
         drawing.save(figure, folder / "pictures" / f"{name}.png")

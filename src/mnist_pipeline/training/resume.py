@@ -35,6 +35,7 @@ class State:
         self.model = manifest.model
         self.folder = paths.root() / paths.RESUME / f"{manifest.model}-{key(manifest, others)}"
         self.path = self.folder / "state.safetensors"
+        self.shown = self.path.relative_to(paths.root())  # on a node of a cluster the root is gone when this is read
 
     def restore(self, training: Training) -> None:
         """Bring a fresh training to where the state stands, if there is one; a damaged one is refused and deleted."""
@@ -43,13 +44,13 @@ class State:
         progress, tensors = _read(self.path)
         if not progress or not progress["beside"].items() <= self._beside().items():
             self.remove()
-            print(f"note: {self.path}: damaged and deleted; {self.model} is trained from its start", file=sys.stderr)
+            print(f"note: {self.shown}: damaged and deleted; {self.model} is trained from its start", file=sys.stderr)
             return
         training.network.load_state_dict(_named(tensors, "network."), strict=True)
         checkpoints.restore_optimizer(training.optimizer, _named(tensors, "optimizer."), progress["groups"])
         for name in PROGRESS:
             setattr(training, name, progress[name])
-        print(f"note: {self.model} goes on after epoch {training.epoch}: {self.path}", file=sys.stderr)
+        print(f"note: {self.model} goes on after epoch {training.epoch}: {self.shown}", file=sys.stderr)
 
     def save(self, training: Training) -> None:
         """Keep what the training has reached; whatever happens meanwhile, one whole state stays."""

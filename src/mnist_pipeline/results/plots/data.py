@@ -16,7 +16,7 @@ def image_grid(images: Images, columns: int, title: str) -> Figure:
     axes = figure.add_subplot()
     axes.imshow(drawing.tiled(images, columns), **INK)
     axes.axis("off")
-    axes.set_title(title, fontsize=10, y=1)  # here and below: to find a place for it, all ticks would be laid out
+    axes.set_title(title, fontsize=10, y=1)  # to find a place for it, all ticks would be laid out
     return figure
 
 

@@ -27,7 +27,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def tiled(images: Images, columns: int, above: int = 1, beside: int = 1) -> Images:
-    """All as one image, in rows of `columns`, with so many white pixels `above` each and `beside` it, and one below."""
+    """Images as one, in rows of `columns`, with so many white pixels `above` each and `beside` it, and one below."""
     rows = -(-len(images) // columns)
     tiles = np.pad(images, ((0, rows * columns - len(images)), (above, 1), (beside, beside)))
     height, width = tiles.shape[1:]
@@ -36,10 +36,10 @@ def tiled(images: Images, columns: int, above: int = 1, beside: int = 1) -> Imag
 
 
 def are_long(names: list[str]) -> bool:
-    """Whether they need more room than a digit, and on an axis stand upright."""
+    """Whether the names of classes need more room than a digit, and on an axis stand upright."""
     return max(map(len, names)) > 3
 
 
 def write(axes: Axes, place: tuple[float, float], text: str, ha: str = "center", **style: Any) -> None:
-    """Without a say in the layout, which would measure every such text."""
+    """Write a text at a place in the axes' data; the layout does not measure it, which would take long for many."""
     axes.text(*place, text, ha=ha, va="center", in_layout=False, **style)

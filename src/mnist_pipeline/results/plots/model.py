@@ -18,7 +18,8 @@ Probabilities = npt.NDArray[np.floating]
 def learning_curves(history: Sequence[Mapping[str, float]], model: str, label_smoothing: float = 0.0) -> Figure:
     """Loss and accuracy against images seen: training, validation, and in studies test.
 
-    `label_smoothing` is the recipe's: training's loss has it and the others not, so that they can't be compared.
+    `label_smoothing` is the recipe's: training's loss includes it and the others do not, so that they can't be
+    compared.
     """
     figure = Figure(figsize=(10, 4))  # places by hand: laying out ticks takes as long as drawing all
     loss, accuracy = figure.subplots(
@@ -36,7 +37,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], model: str, label_sm
             if any(f"{images}_{name}" in row for row in history):
                 axes.plot(*points(f"{images}_{name}"), style, color=colour, label=images)
         axes.set(xlabel="images seen", ylabel=name)
-        axes.set_title(f"{model}: {name}", y=1)
+        axes.set_title(f"{model}: {name}", y=1)  # here and below: to find a place, all ticks would be laid out
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
