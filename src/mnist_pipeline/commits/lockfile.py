@@ -62,7 +62,7 @@ class Lock(BaseModel):
             found = md5(Path(path))
             if found != expected:
                 other = f"expected md5 {expected} as in {LOCK}, found {found or 'no such file'}"
-                advice = "run `make repro`, or `dvc checkout` to get back what dvc.lock describes"
+                advice = f"run `mnist repro {stage}`, or `dvc checkout` to get back what dvc.lock describes"
                 raise PipelineError(f"{path}: {other}; {advice}")
         return outputs
 

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,10 @@ def repro(
             finally:
                 for name in pipeline.running:
                     dvc_locks.release(repo, pipeline.stages[name])
+    except KeyboardInterrupt:
+        with suppress(OSError):  # the terminal may be gone
+            print("\ninterrupted: the same command goes on, a training after its last whole epoch", file=sys.stderr)
+        raise
     except DvcException as error:
         raise PipelineError(_one_line(error)) from error
     except sqlite3.DatabaseError as error:
