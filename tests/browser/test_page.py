@@ -11,6 +11,7 @@ from mnist_pipeline.pictures import reader
 from mnist_pipeline.training import predictor
 from tests import synthetic
 from tests.browser.conftest import Visit
+from tests.pictures import bombs
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +38,22 @@ def test_answers_come_while_the_stroke_grows(visit: Visit) -> None:
     visit.stroke(*SEVEN, lift=False)
     visit.percents()
     visit.page.mouse.up()
+
+
+def test_a_drawing_is_sent_before_the_browser_does_anything_else(visit: Visit) -> None:
+    """A browser that has much to do may not be idle for seconds."""
+    sent = visit.page.evaluate(
+        """async () => {
+            const sent = [], { fetch } = window;
+            window.fetch = (...request) => { sent.push(request[0]); return fetch(...request); };
+            for (const key of [" ", ...Array(5).fill("ArrowDown")])
+                board.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true }));
+            for (let turn = 0; turn < 50; turn++) await null; // what is awaited comes on, but no other task
+            return sent;
+        }"""
+    )
+    assert [str(address).split("?")[0] for address in sent] == ["predict"]
+    visit.percents()
 
 
 def test_a_dash_is_refused_only_when_the_pen_is_lifted(visit: Visit) -> None:
@@ -131,6 +148,7 @@ def test_the_button_opens_a_picture(visit: Visit, tmp_path: Path) -> None:
         (b"hello", "notes.txt", "text/plain", "expected a picture", "415"),
         (b"hello", "digit.png", "image/png", "picture", "422"),
         (b"", "empty.png", "image/png", "found nothing", "400"),
+        (bombs.saved(Image.new("L", (4000, 2)), "PNG"), "thin.png", "image/png", "looks like a digit", "422"),
         (b"hello", None, "", "What was dropped is not the file of a picture.", None),
     ],
 )
