@@ -1,5 +1,6 @@
 """The page end to end: draw and read the bars, take back, choose a model, drop pictures and rubbish."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_drawing_is_sent_before_the_browser_does_anything_else(visit: Visit) -
             window.fetch = (...request) => { sent.push(request[0]); return fetch(...request); };
             for (const key of [" ", ...Array(5).fill("ArrowDown")])
                 board.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true }));
-            for (let turn = 0; turn < 50; turn++) await null; // what is awaited comes on, but no other task
+            for (let turn = 0; turn < 50; turn++) await null; // promises go on, but no other task runs
             return sent;
         }"""
     )
@@ -87,6 +88,38 @@ def _expected(built: Path, model: str, seen: torch.Tensor) -> object:
     return pytest.approx((100 * shares).tolist(), abs=0.3)
 
 
+def _digit() -> bytes:
+    return bombs.saved(Image.fromarray(synthetic.digits(1, seed=3)[0][0]), "PNG")
+
+
+def test_a_picture_ends_the_stroke_that_is_being_drawn(visit: Visit) -> None:
+    visit.stroke(*DASH, lift=False)
+    visit.drop(_digit(), "digit.png", "image/png")
+    visit.percents()
+    dropped = visit.board()
+    visit.page.mouse.move(0, 0)
+    visit.page.mouse.up()
+    assert visit.board() == dropped
+
+
+def test_a_picture_lifts_the_pen_of_the_keyboard(visit: Visit) -> None:
+    visit.page.locator("#board").press("Space")
+    visit.drop(_digit(), "digit.png", "image/png")
+    visit.percents()
+    dropped = visit.board()
+    visit.page.locator("#board").press("ArrowDown")
+    assert visit.board() == dropped
+
+
+def test_a_stroke_after_a_picture_is_taken_back_while_it_is_drawn(visit: Visit) -> None:
+    visit.drop(_digit(), "digit.png", "image/png")
+    answer = visit.percents()
+    visit.page.locator("#board").press("Space")
+    expect(visit.page.locator("#digit")).to_have_text("–")
+    visit.page.keyboard.press("Control+z")
+    assert visit.percents() == answer
+
+
 def test_another_model_gives_its_own_answer(visit: Visit, built: Path) -> None:
     options = visit.page.locator("#model option").all_inner_texts()
     assert "champion" in options[0]
@@ -101,11 +134,9 @@ def test_another_model_gives_its_own_answer(visit: Visit, built: Path) -> None:
     assert visit.percents() == _expected(built, "weak", seen)
 
 
-def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, built: Path, tmp_path: Path) -> None:
-    file = tmp_path / "digit.png"
-    Image.fromarray(synthetic.digits(1, seed=3)[0][0]).save(file)
-    seen = torch.from_numpy(reader.read(file, "digit")[1])
-    visit.drop(file.read_bytes(), "digit.png", "image/png")
+def test_a_dropped_picture_is_answered_as_the_library_answers(visit: Visit, built: Path) -> None:
+    seen = torch.from_numpy(reader.read(io.BytesIO(_digit()), "digit")[1])
+    visit.drop(_digit(), "digit.png", "image/png")
     assert visit.percents() == _expected(built, "plain", seen)
     visit.stroke(*SEVEN)  # begins a new drawing
     visit.page.keyboard.press("Control+z")
@@ -180,10 +211,12 @@ def test_an_answer_that_comes_too_late_is_dropped(visit: Visit) -> None:
     with visit.page.expect_request("**/predict*"):
         visit.stroke(*SEVEN)
     visit.page.get_by_role("button", name="Clear").click()
-    with visit.page.expect_response("**/predict*"):
+    visit.stroke(*SEVEN)
+    with visit.page.expect_request("**/predict*"):  # about the second stroke, once there is an answer about the first
         held[0].continue_()
-    visit.page.wait_for_timeout(300)
-    visit.is_empty()
+    expect(visit.page.locator("#digit")).to_have_text("–")
+    held[1].continue_()
+    visit.percents()
 
 
 def test_a_server_that_went_away_is_named(visit: Visit) -> None:
